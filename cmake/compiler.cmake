@@ -1,0 +1,37 @@
+# The language, the warnings and the sanitizers of every target, as one interface library: project_options.
+
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 14)
+    message(FATAL_ERROR
+        "GCC ${CMAKE_CXX_COMPILER_VERSION} miscompiles co_await expressions: it destroys temporaries twice, without a "
+        "warning, so the program would corrupt its memory. Use clang 19 (on Debian 12: apt-get install clang-19, then "
+        "configure with one of the presets or -DCMAKE_CXX_COMPILER=clang++-19) or GCC 14 or later.")
+endif()
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 16)
+    message(FATAL_ERROR "Clang ${CMAKE_CXX_COMPILER_VERSION} is too old; use clang 19 (apt-get install clang-19).")
+endif()
+if(NOT CMAKE_BUILD_TYPE)
+    set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
+endif()
+
+add_library(project_options INTERFACE)
+target_compile_features(project_options INTERFACE cxx_std_20)
+target_compile_options(project_options INTERFACE
+    -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wold-style-cast -Wnon-virtual-dtor -Wnull-dereference
+    $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>
+    $<$<BOOL:${TASK_WORKER_WARNINGS_AS_ERRORS}>:-Werror>)
+
+if(TASK_WORKER_SANITIZE)
+    target_compile_options(project_options INTERFACE
+        -fsanitize=${TASK_WORKER_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    target_link_options(project_options INTERFACE -fsanitize=${TASK_WORKER_SANITIZE})
+endif()
+
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+# mold links in 0.1 s what the default linker needs half a second for; used when present.
+find_program(MOLD_PROGRAM mold)
+if(MOLD_PROGRAM)
+    target_link_options(project_options INTERFACE -fuse-ld=mold)
+endif()

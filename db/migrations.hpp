@@ -1,0 +1,53 @@
+#pragma once
+
+// Migrations: numbered steps of the schema, compiled into the program, applied in order under an advisory lock, each
+// in a transaction of its own, with a ledger of what was applied (task_queue.migrations).
+
+#include "db/session.hpp"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace db {
+
+struct Migration {
+    int version;
+    std::string_view name;  // 0001_create_queue
+    std::string_view up;
+    std::string_view down;
+};
+
+// The migrations compiled into this program, in order.
+std::span<const Migration> embedded_migrations();
+
+struct MigrationStatus {
+    int version;
+    std::string name;
+    std::optional<TimePoint> applied_at;  // empty: pending
+    bool changed = false;                 // applied with another text than this program carries
+    bool known = true;                    // false: applied by a newer program
+};
+
+// Every migration that this program carries or the database has, in order.
+boost::asio::awaitable<std::vector<MigrationStatus>> read_migrations(Session& session);
+
+// Applies what is pending, up to version `to` when given. Calls on_step before each. Returns how many were applied.
+// Transaction: one of its own for each step; waits for another migrator.
+// Throws: db::Error; the failed step is rolled back whole, earlier ones stay.
+using OnStep = std::function<void(const Migration&)>;
+boost::asio::awaitable<int> migrate_up(Session& session, std::optional<int> to = {}, OnStep on_step = {});
+
+// Takes back the newest migration, or all newer than `to`. Returns how many were taken back.
+boost::asio::awaitable<int> migrate_down(Session& session, std::optional<int> to = {}, OnStep on_step = {});
+
+// How the database's schema stands to this program's.
+enum class SchemaState { current, missing, older, newer };
+boost::asio::awaitable<SchemaState> read_schema_state(Session& session);
+
+}  // namespace db

@@ -1,0 +1,49 @@
+#pragma once
+
+// The connection pool: SQLAlchemy's QueuePool for asynchronous libpq. Fair: waiters are served first in, first out.
+//
+// A session that comes back inside a transaction is reset in the background before it is lent again; one that came
+// back broken is closed. Never ask the pool for a session while holding one.
+//
+// Thread: every member may be called from any thread.
+
+#include "db/pool_stats.hpp"
+#include "db/session.hpp"
+#include "db/settings.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include <chrono>
+#include <memory>
+
+namespace db {
+
+class PoolCore;
+
+class Pool {
+public:
+    Pool(boost::asio::any_io_executor executor, ConnectionSettings connection, PoolSettings pool, Hooks hooks = {});
+    ~Pool();  // closes what is free; sessions still lent close when they come back
+    Pool(const Pool&) = delete;
+    Pool& operator=(const Pool&) = delete;
+
+    // Lends a session, waiting at most pool_timeout for one. Uncontended, it suspends nobody.
+    // Throws: db::Error: pool_timeout (its text states size, overflow, waiters, the longest holder and what to change),
+    //         connection (the server cannot be reached; the real reason), closed (after drain).
+    boost::asio::awaitable<Session> checkout();
+
+    // A session on a connection of its own that does not count in this pool, opened with the same settings but for
+    // `url` when that is not empty (direct_url). For LISTEN, migrations and the control thread.
+    boost::asio::awaitable<Session> open_outside(boost::asio::any_io_executor executor, std::string url = {}) const;
+
+    PoolStats stats() const;
+
+    // Refuses new checkouts, waits for lent sessions until the deadline, closes everything.
+    boost::asio::awaitable<void> drain(std::chrono::steady_clock::time_point deadline);
+
+private:
+    std::shared_ptr<PoolCore> core_;
+};
+
+}  // namespace db

@@ -1,0 +1,63 @@
+#pragma once
+
+// A session: a connection on loan, perhaps inside a transaction. Every function that touches the database takes one
+// as its first parameter, named `session`; its caller owns the transaction.
+//
+// Thread: a session is used by one coroutine at a time. It may move between threads, never be shared.
+
+#include "db/parameters.hpp"
+#include "db/rows.hpp"
+#include "db/statement.hpp"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace db {
+
+class Connection;
+
+class Session {
+public:
+    // A session on a connection of its own, outside any pool (control thread, migrations). The destructor closes it.
+    explicit Session(std::unique_ptr<Connection> connection);
+    // A session lent by a pool: the destructor hands the connection to `give_back`.
+    using GiveBack = std::function<void(std::unique_ptr<Connection>)>;
+    Session(std::unique_ptr<Connection> connection, GiveBack give_back);
+    ~Session();
+    Session(Session&&) noexcept;
+    Session& operator=(Session&&) noexcept;
+
+    // Runs one statement and returns its rows. Parameters: see db/parameters.hpp.
+    // Inside db::pipelined the statement travels with its neighbours'.
+    //
+    // Transaction: the caller's; without one the statement is its own.
+    // Throws:      db::Error. After a server error inside a transaction only rollback is possible.
+    template <class... T>
+    boost::asio::awaitable<Rows> execute(const Statement& statement, const T&... values) {
+        return run(statement, Parameters(values...));
+    }
+    boost::asio::awaitable<Rows> run(const Statement& statement, Parameters parameters);
+
+    // Runs a text of several statements without parameters (migrations). Not inside db::pipelined.
+    // `timeout` zero means no limit on the server's side either.
+    boost::asio::awaitable<void> run_script(std::string_view sql, std::chrono::milliseconds timeout);
+
+    // COPY ... FROM STDIN: `fill` appends the next piece of the data (text or binary, as the statement says) to the
+    // buffer and returns false when nothing is left. Constant memory: pieces are flushed as they come.
+    // Returns the number of rows. Throwing from `fill` aborts the copy and rethrows.
+    using Fill = std::function<bool(std::string& buffer)>;
+    boost::asio::awaitable<std::int64_t> copy_in(const Statement& statement, Fill fill);
+
+    Connection& connection() { return *connection_; }
+
+private:
+    std::unique_ptr<Connection> connection_;
+    GiveBack give_back_;
+};
+
+}  // namespace db

@@ -1,0 +1,14 @@
+#pragma once
+
+// A statement that the program runs: its SQL, and the name under which it is prepared, timed and logged.
+
+#include <string_view>
+
+namespace db {
+
+struct Statement {
+    std::string_view name;  // unique in the program; lower_snake, the name of the function that runs it
+    std::string_view sql;   // one statement; parameters are $1, $2, ..., with a cast where the type is not plain
+};
+
+}  // namespace db

@@ -1,0 +1,85 @@
+#pragma once
+
+// What a handler is given: its job, when to stop, and how to report.
+//
+// A context needs no database: a test builds one from a Job and, where it wants to look, its own ContextHooks.
+
+#include "db/session.hpp"
+#include "queue/ids.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/json/value.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+namespace spdlog {
+class logger;
+}
+
+namespace jobs {
+
+struct Job {
+    queue::JobId id{};
+    std::string kind;
+    std::string queue = "default";
+    int attempt = 1;  // counted from 1
+    int max_attempts = 20;
+    std::optional<queue::BatchId> batch;
+    boost::json::value args;
+    std::string traceparent;  // W3C trace context of the enqueue, or empty
+};
+
+// Why a handler is asked to stop.
+enum class StopReason { none, cancelled, timeout, lease_lost, shutdown };
+
+// Task progress: units done of units total inside this job.
+struct Progress {
+    std::int64_t done = 0;
+    std::int64_t total = 0;  // 0: not known
+    std::string message;
+};
+
+// How a context reaches the world. All may be empty.
+struct ContextHooks {
+    std::function<void(const Job&, const Progress&)> on_progress;
+    // Lends a session of the worker's pool for the length of one call.
+    std::function<boost::asio::awaitable<db::Session>()> checkout;
+};
+
+class JobContext {
+public:
+    explicit JobContext(Job job, ContextHooks hooks = {});
+
+    const Job& job() const { return job_; }
+    std::optional<std::chrono::steady_clock::time_point> deadline() const { return deadline_; }
+    // Fires when the job is cancelled, its time is up, its lease is lost or the worker stops hard.
+    std::stop_token stop_token() const { return stop_.get_token(); }
+    StopReason stop_reason() const { return stop_reason_; }
+
+    // Reports task progress. Cheap: the worker writes the latest at most once a second, and always the last.
+    void progress(std::int64_t done, std::int64_t total, std::string message = {});
+
+    // A session of the worker's pool, for as long as the caller keeps it: a short call, never the job's own long work.
+    // Throws: std::logic_error in a context without a pool.
+    boost::asio::awaitable<db::Session> checkout();
+
+    // For the worker: asks the handler to stop. The first reason stays. Thread: any.
+    void request_stop(StopReason reason);
+    void set_deadline(std::chrono::steady_clock::time_point deadline) { deadline_ = deadline; }
+
+private:
+    Job job_;
+    ContextHooks hooks_;
+    std::optional<std::chrono::steady_clock::time_point> deadline_;
+    std::stop_source stop_;
+    std::atomic<StopReason> stop_reason_{StopReason::none};
+};
+
+}  // namespace jobs

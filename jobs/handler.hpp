@@ -1,0 +1,57 @@
+#pragma once
+
+// What a handler is: an awaitable function from a job's context to its outcome.
+
+#include "jobs/context.hpp"
+#include "jobs/outcome.hpp"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace jobs {
+
+// Runs one attempt. An exception is a retry with its message.
+using Handler = std::function<boost::asio::awaitable<Outcome>(JobContext&)>;
+
+struct Backoff {
+    std::chrono::milliseconds first{1'000};   // before the second attempt
+    std::chrono::milliseconds cap{3'600'000};
+    double factor = 2.0;                      // exponential
+    double jitter = 0.1;                      // of the delay, either way
+};
+
+// How the jobs of one kind are run.
+struct KindPolicy {
+    std::optional<std::chrono::milliseconds> timeout;  // of one attempt
+    int concurrency = 0;                               // jobs of the kind at once in this process; 0: no limit of its own
+    std::optional<int> max_attempts;                   // overrides what the enqueue call gave
+    Backoff backoff;
+    bool own_row = false;                              // jobs finish inside their handler's transaction: rows of one
+};
+
+struct Kind {
+    std::string name;
+    Handler handler;
+    KindPolicy policy;
+};
+
+// The kinds that a worker can run, by name.
+class Registry {
+public:
+    // Throws: std::invalid_argument when the kind is there already.
+    void add(Kind kind);
+    const Kind* find(std::string_view name) const;
+    std::vector<std::string> names() const;
+
+private:
+    std::map<std::string, Kind, std::less<>> kinds_;
+};
+
+}  // namespace jobs
