@@ -36,4 +36,8 @@ constexpr int bundle_size(std::int64_t jobs) {
     return static_cast<int>(size < 1 ? 1 : size > max_bundle_jobs ? max_bundle_jobs : size);
 }
 
+// The masks of the pieces that a bundle is cut into when a claim wants fewer jobs than it has: all of it at once, each
+// piece `jobs` jobs but the last, in ascending order; the first keeps the row. `jobs` is at least 1.
+std::vector<Mask> cut(Mask pending, int jobs);
+
 }  // namespace queue

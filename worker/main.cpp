@@ -1,0 +1,3 @@
+#include "worker/cli/cli.hpp"
+
+int main(int argc, char** argv) { return worker::cli::run(argc, argv); }
