@@ -30,10 +30,16 @@ bool Error::is_unavailable() const {
     return is_connection_lost() || kind_ == ErrorKind::pool_timeout || sqlstate().starts_with("53");
 }
 
-bool Error::is_serialization_failure() const { return sqlstate() == "40001" || sqlstate() == "40P01"; }
+bool Error::is_serialization_failure() const {
+    return sqlstate() == "40001" || sqlstate() == "40P01";
+}
 
-bool Error::is_data_error() const { return sqlstate().starts_with("22") || sqlstate().starts_with("23"); }
+bool Error::is_data_error() const {
+    return sqlstate().starts_with("22") || sqlstate().starts_with("23");
+}
 
-bool Error::is_login_refused() const { return sqlstate().starts_with("28") || sqlstate() == "3D000"; }
+bool Error::is_login_refused() const {
+    return sqlstate().starts_with("28") || sqlstate() == "3D000";
+}
 
 }  // namespace db

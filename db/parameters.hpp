@@ -60,8 +60,10 @@ public:
     void add(const std::vector<T>& values) {
         if constexpr (std::is_enum_v<T>) {
             using Number = std::underlying_type_t<T>;
-            add(std::vector<Number>(reinterpret_cast<const Number*>(values.data()),
-                                    reinterpret_cast<const Number*>(values.data()) + values.size()));
+            add(std::vector<Number>(
+                reinterpret_cast<const Number*>(values.data()),
+                reinterpret_cast<const Number*>(values.data()) + values.size()
+            ));
         } else {
             add(std::span<const T>(values));
         }

@@ -11,7 +11,8 @@ namespace db {
 // Why a connection was closed.
 enum class CloseReason { overflow, recycled, invalid, dirty, shutdown };
 inline constexpr std::array<std::string_view, 5> close_reason_names{
-    "overflow", "recycled", "invalid", "dirty", "shutdown"};
+    "overflow", "recycled", "invalid", "dirty", "shutdown"
+};
 
 struct PoolStats {
     int size = 0;         // pool_size: connections kept

@@ -88,7 +88,8 @@ public:
     bool empty() const { return size_ == 0; }
     Row operator[](int row) const { return {result_.get(), row}; }
     Row front() const { return {result_.get(), 0}; }
-    std::int64_t affected() const;  // rows that the statement inserted, updated, deleted or selected
+    std::int64_t affected() const;     // rows that the statement inserted, updated, deleted or selected
+    std::string_view command() const;  // the command tag: "INSERT 0 1", "COMMIT"
     int columns() const;
     std::string_view column_name(int column) const;
 

@@ -21,19 +21,19 @@ namespace jobs {
 using Handler = std::function<boost::asio::awaitable<Outcome>(JobContext&)>;
 
 struct Backoff {
-    std::chrono::milliseconds first{1'000};   // before the second attempt
+    std::chrono::milliseconds first{1'000};  // before the second attempt
     std::chrono::milliseconds cap{3'600'000};
-    double factor = 2.0;                      // exponential
-    double jitter = 0.1;                      // of the delay, either way
+    double factor = 2.0;  // exponential
+    double jitter = 0.1;  // of the delay, either way
 };
 
 // How the jobs of one kind are run.
 struct KindPolicy {
     std::optional<std::chrono::milliseconds> timeout;  // of one attempt
-    int concurrency = 0;                               // jobs of the kind at once in this process; 0: no limit of its own
-    std::optional<int> max_attempts;                   // overrides what the enqueue call gave
+    int concurrency = 0;              // jobs of the kind at once in this process; 0: no limit of its own
+    std::optional<int> max_attempts;  // overrides what the enqueue call gave
     Backoff backoff;
-    bool own_row = false;                              // jobs finish inside their handler's transaction: rows of one
+    bool own_row = false;  // jobs finish inside their handler's transaction: rows of one
 };
 
 struct Kind {

@@ -19,13 +19,27 @@ using Mask = std::int64_t;  // 63 bits, never negative
 inline constexpr int max_bundle_jobs = 63;
 inline constexpr std::int64_t base_step = 128;
 
-constexpr std::int64_t base_of(std::int64_t id) { return id & ~(base_step - 1); }
-constexpr int job_number(JobId job) { return static_cast<int>(static_cast<std::int64_t>(job) & 127); }
-constexpr bool is_single_row(RowId row) { return (static_cast<std::int64_t>(row) & 64) != 0; }
-constexpr Mask bit(int n) { return Mask{1} << n; }
-constexpr Mask first_bits(int n) { return static_cast<Mask>(~std::uint64_t{0} >> (64 - n)) & ~(Mask{1} << 63); }
-constexpr int count(Mask mask) { return std::popcount(static_cast<std::uint64_t>(mask)); }
-constexpr JobId job_id(RowId row, int n) { return JobId{base_of(static_cast<std::int64_t>(row)) + n}; }
+constexpr std::int64_t base_of(std::int64_t id) {
+    return id & ~(base_step - 1);
+}
+constexpr int job_number(JobId job) {
+    return static_cast<int>(static_cast<std::int64_t>(job) & 127);
+}
+constexpr bool is_single_row(RowId row) {
+    return (static_cast<std::int64_t>(row) & 64) != 0;
+}
+constexpr Mask bit(int n) {
+    return Mask{1} << n;
+}
+constexpr Mask first_bits(int n) {
+    return static_cast<Mask>(~std::uint64_t{0} >> (64 - n)) & ~(Mask{1} << 63);
+}
+constexpr int count(Mask mask) {
+    return std::popcount(static_cast<std::uint64_t>(mask));
+}
+constexpr JobId job_id(RowId row, int n) {
+    return JobId{base_of(static_cast<std::int64_t>(row)) + n};
+}
 // The place of job n's args in the row's args array.
 constexpr int element_of(RowId row, int n) {
     return is_single_row(row) ? 0 : n - static_cast<int>(static_cast<std::int64_t>(row) & 127);

@@ -1,0 +1,126 @@
+#pragma once
+
+// One connection: libpq, non-blocking, on Asio coroutines.
+//
+// Statements go out in packets: send() queues one in libpq's buffer, exchange() flushes the packet and reads its whole
+// answer. A packet is one round trip and, outside an explicit transaction, one implicit transaction (pipeline mode).
+//
+// Thread: one coroutine at a time; it may resume on any thread of the executor. interrupt() may be called from any.
+
+#include "db/error.hpp"
+#include "db/parameters.hpp"
+#include "db/rows.hpp"
+#include "db/settings.hpp"
+#include "db/socket_wait.hpp"
+#include "db/statement.hpp"
+
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+struct pg_conn;
+struct pg_result;
+
+namespace db {
+
+struct Notification {
+    std::string channel;
+    std::string payload;
+};
+
+class Connection {
+public:
+    using Clock = std::chrono::steady_clock;
+
+    // Connects and logs in. Throws: db::Error (connection, deadline, or server for a refused login).
+    static boost::asio::awaitable<std::unique_ptr<Connection>> open(
+        boost::asio::any_io_executor executor, ConnectionSettings settings, std::shared_ptr<const Hooks> hooks = {}
+    );
+    ~Connection();
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+
+    // BEGIN goes out in front of the next statement; without a next statement there is no transaction.
+    void begin();
+    // Queues one statement. Throws: db::Error (usage, connection).
+    void send(const Statement& statement, const Parameters& parameters);
+    // Sends what is queued and reads the whole answer. Throws the first statement's error; nothing of a packet that
+    // failed has happened. `limit` zero: statement_timeout and grace.
+    boost::asio::awaitable<std::vector<Rows>> exchange(std::chrono::milliseconds limit = {});
+    boost::asio::awaitable<void> commit();
+    boost::asio::awaitable<void> rollback();
+
+    boost::asio::awaitable<void> run_script(std::string_view sql, std::chrono::milliseconds timeout);
+    boost::asio::awaitable<std::int64_t> copy_in(
+        const Statement& statement, const std::function<bool(std::string& buffer)>& fill
+    );
+
+    // Waits for a notification of a channel that this connection listens to. No deadline; ends by interrupt().
+    boost::asio::awaitable<Notification> wait_notification();
+
+    // Whether the next exchange can work: connected, and nothing left over. No system call.
+    bool is_usable() const;
+    bool in_transaction() const;
+    // A system call, no round trip: the server closed or wrote something while nobody asked.
+    bool has_unread_input() const;
+    // Waits end at once with db::Error (closed). Thread: any.
+    void interrupt() { wait_.interrupt(); }
+
+    std::int64_t backend_pid() const;  // as the server or pooler told at login
+    int server_version() const;        // 150020 for 15.20
+    Clock::time_point opened_at() const { return opened_at_; }
+    boost::asio::any_io_executor executor() const { return wait_.executor(); }
+    const ConnectionSettings& settings() const { return settings_; }
+
+    // For db::pipelined: while gathering, statements wait for each other (db/pipeline.cpp).
+    class Gather;
+    Gather* gather = nullptr;
+
+private:
+    Connection(boost::asio::any_io_executor executor, ConnectionSettings settings, std::shared_ptr<const Hooks> hooks);
+
+    // What the answer to one queued command will be.
+    struct Expected {
+        enum class Kind { control, prepare, statement } kind;
+        const Statement* statement = nullptr;
+    };
+
+    boost::asio::awaitable<void> connect();
+    boost::asio::awaitable<std::shared_ptr<const pg_result>> next_result();
+    boost::asio::awaitable<void> flush();
+    void queue_command(const char* sql);
+    void queue_statement_timeout();
+    void enter_pipeline();
+    void leave_pipeline();
+    void arm(std::chrono::milliseconds limit);
+    [[noreturn]] void lose(std::string_view doing);
+    void cancel_on_server();
+    void report(const Statement& statement, Clock::time_point started, const Error* error) const;
+
+    struct Closer {
+        void operator()(pg_conn* connection) const;
+    };
+    ConnectionSettings settings_;
+    std::shared_ptr<const Hooks> hooks_;
+    std::unique_ptr<pg_conn, Closer> pg_;
+    SocketWait wait_;  // destroyed before pg_, which owns the descriptor
+    std::vector<Expected> expected_;
+    std::unordered_set<std::string_view> prepared_;  // names, which are literals
+    Clock::time_point opened_at_;
+    bool begin_pending_ = false;
+    bool packet_limited_ = false;  // the server's statement_timeout is set in this packet or transaction
+    bool broken_ = false;
+};
+
+}  // namespace db

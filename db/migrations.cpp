@@ -1,0 +1,174 @@
+#include "db/migrations.hpp"
+
+#include "db/error.hpp"
+#include "db/transaction.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+
+namespace asio = boost::asio;
+
+namespace db {
+
+namespace {
+
+// Migrators of every version agree on this number; the lock ends with the transaction, so it works behind a pooler.
+const Statement lock_migrations_sql{"lock_migrations", R"sql(
+    select pg_advisory_xact_lock(7105131202611211)
+)sql"};
+
+const Statement create_ledger_sql{"create_ledger", R"sql(
+    create table if not exists task_queue.migrations (
+        version integer not null,
+        name text not null,
+        checksum text not null,
+        applied_at timestamptz not null default now(),
+        constraint pk_migrations primary key (version)
+    )
+)sql"};
+
+const Statement create_schema_sql{"create_schema", R"sql(
+    create schema if not exists task_queue
+)sql"};
+
+const Statement has_ledger_sql{"has_ledger", R"sql(
+    select to_regclass('task_queue.migrations') is not null
+)sql"};
+
+const Statement read_ledger_sql{"read_ledger", R"sql(
+    select version, name, checksum, applied_at
+    from task_queue.migrations
+    order by version
+)sql"};
+
+const Statement write_ledger_sql{"write_ledger", R"sql(
+    insert into task_queue.migrations (version, name, checksum)
+    values ($1::integer, $2::text, $3::text)
+)sql"};
+
+const Statement erase_ledger_sql{"erase_ledger", R"sql(
+    delete from task_queue.migrations
+    where version = $1::integer
+)sql"};
+
+struct Applied {
+    std::string name;
+    std::string checksum;
+    TimePoint at;
+};
+
+// FNV-1a, 64 bits: enough to notice an edited file (http://www.isthe.com/chongo/tech/comp/fnv/).
+std::string checksum(std::string_view text) {
+    std::uint64_t hash = 14'695'981'039'346'656'037ULL;
+    for (const char c : text) {
+        hash ^= static_cast<unsigned char>(c);
+        hash *= 1'099'511'628'211ULL;
+    }
+    std::string digits;
+    for (int shift = 60; shift >= 0; shift -= 4) digits += "0123456789abcdef"[(hash >> shift) & 15];
+    return digits;
+}
+
+asio::awaitable<std::map<int, Applied>> read_ledger(Session& session) {
+    std::map<int, Applied> ledger;
+    const Rows exists = co_await session.execute(has_ledger_sql);
+    if (!exists.front().get<bool>(0)) co_return ledger;
+    const Rows rows = co_await session.execute(read_ledger_sql);
+    for (const Row row : rows) {
+        ledger.emplace(
+            row.get<int>(0), Applied{row.get<std::string>(1), row.get<std::string>(2), row.get<TimePoint>(3)}
+        );
+    }
+    co_return ledger;
+}
+
+// One step in a transaction of its own, under the lock. Answers false when there is nothing left to do.
+asio::awaitable<bool> step_up(Session& session, int to, const OnStep& on_step) {
+    co_await session.execute(lock_migrations_sql);
+    const std::map<int, Applied> ledger = co_await read_ledger(session);
+    if (ledger.empty()) {
+        co_await session.execute(create_schema_sql);
+        co_await session.execute(create_ledger_sql);
+    }
+    for (const Migration& migration : embedded_migrations()) {
+        if (migration.version > to || ledger.contains(migration.version)) continue;
+        if (on_step) on_step(migration);
+        co_await session.run_script(migration.up, {});
+        co_await session.execute(
+            write_ledger_sql, std::int32_t{migration.version}, migration.name, checksum(migration.up)
+        );
+        co_return true;
+    }
+    co_return false;
+}
+
+asio::awaitable<bool> step_down(Session& session, std::optional<int> to, const OnStep& on_step) {
+    co_await session.execute(lock_migrations_sql);
+    const std::map<int, Applied> ledger = co_await read_ledger(session);
+    if (ledger.empty() || ledger.rbegin()->first <= to.value_or(0)) co_return false;
+    const int version = ledger.rbegin()->first;
+    const auto known = std::ranges::find(embedded_migrations(), version, &Migration::version);
+    if (known == embedded_migrations().end()) {
+        throw Error(
+            ErrorKind::usage,
+            "migration " + ledger.rbegin()->second.name + " is of a newer task-worker: use that one to take it back"
+        );
+    }
+    if (on_step) on_step(*known);
+    co_await session.run_script(known->down, {});
+    co_await session.execute(erase_ledger_sql, std::int32_t{version});
+    co_return true;
+}
+
+}  // namespace
+
+asio::awaitable<std::vector<MigrationStatus>> read_migrations(Session& session) {
+    const std::map<int, Applied> ledger = co_await read_ledger(session);
+    std::vector<MigrationStatus> statuses;
+    for (const Migration& migration : embedded_migrations()) {
+        MigrationStatus status{migration.version, std::string(migration.name), {}};
+        if (const auto applied = ledger.find(migration.version); applied != ledger.end()) {
+            status.applied_at = applied->second.at;
+            status.changed = applied->second.checksum != checksum(migration.up);
+        }
+        statuses.push_back(std::move(status));
+    }
+    for (const auto& [version, applied] : ledger) {
+        if (std::ranges::find(embedded_migrations(), version, &Migration::version) == embedded_migrations().end()) {
+            statuses.push_back({version, applied.name, applied.at, false, false});
+        }
+    }
+    std::ranges::sort(statuses, {}, &MigrationStatus::version);
+    co_return statuses;
+}
+
+asio::awaitable<int> migrate_up(Session& session, std::optional<int> to, OnStep on_step) {
+    const int last = to.value_or(embedded_migrations().empty() ? 0 : embedded_migrations().back().version);
+    for (int applied = 0;; ++applied) {
+        const bool more = co_await transact(session, [&](Session& inside) { return step_up(inside, last, on_step); });
+        if (!more) co_return applied;
+    }
+}
+
+asio::awaitable<int> migrate_down(Session& session, std::optional<int> to, OnStep on_step) {
+    for (int taken_back = 0;; ++taken_back) {
+        const bool more = co_await transact(session, [&](Session& inside) { return step_down(inside, to, on_step); });
+        if (!more) co_return taken_back;
+        if (!to) co_return taken_back + 1;
+    }
+}
+
+asio::awaitable<SchemaState> read_schema_state(Session& session) {
+    const std::vector<MigrationStatus> statuses = co_await read_migrations(session);
+    bool any = false;
+    bool pending = false;
+    for (const MigrationStatus& status : statuses) {
+        if (!status.known) co_return SchemaState::newer;
+        any = any || status.applied_at;
+        pending = pending || !status.applied_at;
+    }
+    co_return !any ? SchemaState::missing : pending ? SchemaState::older : SchemaState::current;
+}
+
+}  // namespace db

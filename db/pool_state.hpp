@@ -1,0 +1,101 @@
+#pragma once
+
+// The pool's state machine: pure. It decides which connection is lent, opened, tested, reset or closed, and who waits;
+// the shell in db/pool.cpp does it. No I/O, no clock of its own, no lock.
+//
+// Connections are named by slot (0 .. pool_size + max_overflow - 1), waiters by ticket. Reuse is last in, first out, so
+// that a quiet pool uses few connections and lets the others age; waiters are served first in, first out.
+
+#include "db/pool_stats.hpp"
+#include "db/settings.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <vector>
+
+namespace db {
+
+class PoolState {
+public:
+    using Clock = std::chrono::steady_clock;
+    using Time = Clock::time_point;
+    using Slot = std::uint32_t;
+    using Ticket = std::uint64_t;
+
+    struct Action {
+        enum class Kind {
+            lend,   // give the slot's connection to the ticket's waiter
+            open,   // open a connection for the slot, then opened() or open_failed()
+            test,   // ask the server whether the connection lives, then tested()
+            reset,  // end its transaction, then tested()
+            close,  // close the slot's connection
+            fail,   // wake the ticket's waiter with the last connect error, or with closed
+        };
+        Kind kind;
+        Slot slot = 0;
+        Ticket ticket = 0;
+        CloseReason reason = CloseReason::overflow;  // of close
+    };
+    using Actions = std::vector<Action>;
+
+    explicit PoolState(const PoolSettings& settings);
+
+    // A caller wants a session. Answers the slot when one is free, fresh and nobody waits: the fast path, which the
+    // shell may still refuse by found_dead(). Otherwise call wait().
+    std::optional<Slot> take(Time now);
+    // The caller joins the line. Appends what there is to do.
+    Ticket wait(Time now, Actions& actions);
+    // A waiter gave up or its time passed. False when it was served or failed meanwhile.
+    bool leave(Ticket ticket, bool timed_out);
+
+    enum class Condition { clean, dirty, broken };  // dirty: still inside a transaction
+    void returned(Slot slot, Condition condition, Time now, Actions& actions);
+    // A taken connection turned out dead or suspicious before it was lent: test it, or close it when known dead.
+    void found_suspicious(Slot slot, Actions& actions);
+    void opened(Slot slot, Time now, Actions& actions);
+    void open_failed(Slot slot, Time now, Actions& actions);
+    void tested(Slot slot, bool alive, Time now, Actions& actions);
+    // Refuses new work: fails every waiter and closes what is free.
+    void shut_down(Actions& actions);
+
+    PoolStats stats() const;
+    bool is_shut_down() const { return shut_down_; }
+    bool is_empty() const { return open_ == 0; }
+    bool is_lent(Slot slot) const { return places_[slot].use == Use::lent; }
+    // Throws std::logic_error naming the broken rule. For tests, after each event.
+    void check_invariants() const;
+
+private:
+    enum class Use : std::uint8_t { empty, opening, free, testing, lent };
+    struct Place {
+        Use use = Use::empty;
+        Time opened_at{};
+        Time used_at{};
+        Time expires_at{};
+    };
+
+    void available(Slot slot, Time now, Actions& actions);  // lends it, keeps it or closes it
+    void close(Slot slot, CloseReason reason, Actions& actions);
+    void serve_waiters(Time now, Actions& actions);
+    bool is_expired(const Place& place, Time now) const;
+    bool needs_test(const Place& place, Time now) const;
+
+    PoolSettings settings_;
+    std::vector<Place> places_;
+    std::vector<Slot> free_;   // last in, first out
+    std::vector<Slot> empty_;  // slots without a connection
+    std::deque<Ticket> line_;
+    Ticket last_ticket_ = 0;
+    Time valid_from_ = Time::min();  // connections opened before a loss was seen are suspicious
+    PoolStats counters_;
+    int open_ = 0;  // not empty
+    int opening_ = 0;
+    int testing_ = 0;
+    int lent_ = 0;
+    std::uint64_t jitter_ = 0x9e3779b97f4a7c15;
+    bool shut_down_ = false;
+};
+
+}  // namespace db

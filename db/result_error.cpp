@@ -1,0 +1,76 @@
+#include "db/result_error.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <utility>
+
+namespace db {
+
+std::string_view field_of(const PGresult* result, int field) {
+    const char* text = PQresultErrorField(result, field);
+    return text == nullptr ? std::string_view{} : text;
+}
+
+ServerMessage server_message(const PGresult* result, std::string_view script) {
+    ServerMessage message{
+        std::string(field_of(result, PG_DIAG_SQLSTATE)),
+        std::string(field_of(result, PG_DIAG_MESSAGE_PRIMARY)),
+        std::string(field_of(result, PG_DIAG_MESSAGE_DETAIL)),
+        std::string(field_of(result, PG_DIAG_MESSAGE_HINT)),
+        std::string(field_of(result, PG_DIAG_CONSTRAINT_NAME))
+    };
+    if (message.message.empty()) message.message = PQresultErrorMessage(result);
+    const std::string_view position = field_of(result, PG_DIAG_STATEMENT_POSITION);
+    if (!script.empty() && !position.empty()) {
+        const auto end = std::min(script.size(), static_cast<std::size_t>(std::atoll(position.data())));
+        const auto line = 1 + std::count(script.begin(), script.begin() + static_cast<std::ptrdiff_t>(end), '\n');
+        message.message += " at line " + std::to_string(line);
+    }
+    return message;
+}
+
+std::string describe_target(const PGconn* connection) {
+    const auto text = [](const char* value) { return std::string(value == nullptr ? "" : value); };
+    const std::string host = text(PQhost(connection));
+    if (host.starts_with('/')) return "socket " + host;
+    return (host.empty() ? std::string("the server") : host) + ":" + text(PQport(connection));
+}
+
+Error connect_error(const PGconn* connection) {
+    std::string text = PQerrorMessage(connection);
+    while (!text.empty() && text.back() == '\n') text.pop_back();
+    // libpq keeps no SQLSTATE of a failed login; the server's words for those that matter are stable in English and
+    // begin the same in no other case. A server with other lc_messages gives a plain connection error.
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 8> known{{
+        {"password authentication failed", "28P01"},
+        {"no password supplied", "28P01"},
+        {"no pg_hba.conf entry", "28000"},
+        {"authentication failed", "28000"},
+        {"role \"", "28000"},
+        {"database \"", "3D000"},
+        {"too many connections", "53300"},
+        {"too many clients", "53300"},
+    }};
+    if (text.find("FATAL:") != std::string::npos || text.find("no password supplied") != std::string::npos) {
+        for (const auto& [words, sqlstate] : known) {
+            if (text.find(words) != std::string::npos) {
+                return Error(ServerMessage{std::string(sqlstate), text, {}, {}, {}}, {});
+            }
+        }
+        if (text.find("remaining connection slots") != std::string::npos) {
+            return Error(ServerMessage{"53300", text, {}, {}, {}}, {});
+        }
+        if (text.find("the database system is") != std::string::npos) {
+            return Error(ServerMessage{"57P03", text, {}, {}, {}}, {});
+        }
+    }
+    return Error(ErrorKind::connection, text.empty() ? "no connection to " + describe_target(connection) : text);
+}
+
+const Hooks& no_hooks() {
+    static const Hooks hooks;
+    return hooks;
+}
+
+}  // namespace db

@@ -1,0 +1,296 @@
+#include "db/connection.hpp"
+#include "db/pipeline.hpp"
+#include "db/pool.hpp"
+#include "db/transaction.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/database.hpp"
+#include "tests/support/run.hpp"
+
+#include <boost/asio/this_coro.hpp>
+
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+template <class T = void>
+using awaitable = asio::awaitable<T>;
+
+namespace {
+
+const db::Statement add_sql{"test_add", "select $1::bigint + $2::integer, $3::text"};
+const db::Statement divide_sql{"test_divide", "select 10 / $1::integer"};
+const db::Statement create_sql{"test_create", "create table numbers (n integer primary key deferrable initially deferred)"};
+const db::Statement insert_sql{"test_insert", "insert into numbers values ($1::integer)"};
+const db::Statement count_sql{"test_count", "select count(*) from numbers"};
+const db::Statement copy_sql{"test_copy", "copy numbers from stdin"};
+
+awaitable<std::int64_t> add(db::Session& session, std::int64_t a, std::int32_t b) {
+    const db::Rows rows = co_await session.execute(add_sql, a, b, "x");
+    co_return rows.front().get<std::int64_t>(0);
+}
+
+awaitable<int> divide(db::Session& session, int by) {
+    const db::Rows rows = co_await session.execute(divide_sql, by);
+    co_return rows.front().get<int>(0);
+}
+
+awaitable<> insert(db::Session& session, int n) { co_await session.execute(insert_sql, n); }
+
+awaitable<std::int64_t> count(db::Session& session) {
+    const db::Rows rows = co_await session.execute(count_sql);
+    co_return rows.front().get<std::int64_t>(0);
+}
+
+// Runs body(session) on a session of its own.
+template <class Body>
+auto with_session(const tests::TestDatabase& database, Body body) {
+    return tests::run([&]() -> std::invoke_result_t<Body&, db::Session&> {
+        db::ConnectionSettings settings;
+        settings.url = database.url();
+        auto connection = co_await db::Connection::open(co_await asio::this_coro::executor, settings);
+        db::Session session(std::move(connection));
+        co_return co_await body(session);
+    });
+}
+
+}  // namespace
+
+TEST_CASE("execute sends and reads every kind of value", "[db][session]") {
+    const tests::TestDatabase database;
+    with_session(database, [](db::Session& session) -> awaitable<> {
+        static const db::Statement all{"test_all", R"sql(
+            select $1::bigint, $2::integer, $3::smallint, $4::float8, $5::boolean, $6::text, $7::json,
+                   $8::bigint[], $9::text[], $10::uuid, null::text, to_timestamp(1.5), $11::text is null
+        )sql"};
+        const db::Rows rows = co_await session.execute(
+            all, std::int64_t{1} << 40, std::int32_t{-7}, std::int16_t{3}, 2.5, true, "text", R"({"a": [1]})",
+            std::vector<std::int64_t>{5, -6}, std::vector<std::string>{"p", "", "q,\"r"},
+            "00112233-4455-6677-8899-aabbccddeeff", std::optional<std::string>{}
+        );
+        const db::Row row = rows.front();
+        CHECK(row.get<std::int64_t>(0) == std::int64_t{1} << 40);
+        CHECK(row.get<int>(1) == -7);
+        CHECK(row.get<int>(2) == 3);
+        CHECK(row.get<double>(3) == 2.5);
+        CHECK(row.get<bool>(4));
+        CHECK(row.get<std::string>(5) == "text");
+        CHECK(row.get<std::string_view>(6) == R"({"a": [1]})");
+        CHECK(row.get<std::vector<std::int64_t>>(7) == std::vector<std::int64_t>{5, -6});
+        CHECK(row.get<std::vector<std::string>>(8) == std::vector<std::string>{"p", "", "q,\"r"});
+        CHECK(row.get<std::string>(9) == "00112233-4455-6677-8899-aabbccddeeff");
+        CHECK(row.get<std::optional<std::string>>(10) == std::nullopt);
+        CHECK(row.get<db::TimePoint>(11).time_since_epoch() == 1'500ms);
+        CHECK(row.get<bool>(12));
+        CHECK_THROWS_AS(row.get<int>(5), db::Error);
+        CHECK_THROWS_AS(row.get<std::string>(10), db::Error);
+    });
+}
+
+TEST_CASE("execute names the statement and the SQLSTATE of a refusal, and the session goes on", "[db][session]") {
+    const tests::TestDatabase database;
+    with_session(database, [](db::Session& session) -> awaitable<> {
+        std::string statement;
+        std::string sqlstate;
+        try {
+            co_await divide(session, 0);
+        } catch (const db::Error& error) {
+            statement = error.statement();
+            sqlstate = error.sqlstate();
+        }
+        CHECK(statement == "test_divide");
+        CHECK(sqlstate == "22012");
+        const int five = co_await divide(session, 2);
+        CHECK(five == 5);
+    });
+}
+
+TEST_CASE("transact commits what returns and rolls back what throws", "[db][transaction]") {
+    const tests::TestDatabase database;
+    with_session(database, [](db::Session& session) -> awaitable<> {
+        co_await session.execute(create_sql);
+        co_await db::transact(session, [](db::Session& inside) -> awaitable<> {
+            co_await insert(inside, 1);
+            co_await insert(inside, 2);
+        });
+        bool thrown = false;
+        try {
+            co_await db::transact(session, [](db::Session& inside) -> awaitable<> {
+                co_await insert(inside, 3);
+                throw std::runtime_error("no");
+            });
+        } catch (const std::runtime_error&) {
+            thrown = true;
+        }
+        CHECK(thrown);
+        const std::int64_t two = co_await count(session);
+        CHECK(two == 2);
+        CHECK_FALSE(session.connection().in_transaction());
+        // A constraint that is checked at commit: the error is the commit's, and nothing stays.
+        std::string sqlstate;
+        try {
+            co_await db::transact(session, [](db::Session& inside) { return insert(inside, 1); });
+        } catch (const db::Error& error) {
+            sqlstate = error.sqlstate();
+        }
+        CHECK(sqlstate == "23505");
+        const std::int64_t still_two = co_await count(session);
+        CHECK(still_two == 2);
+    });
+}
+
+TEST_CASE("pipelined runs several functions in one round trip", "[db][pipeline]") {
+    const tests::TestDatabase database;
+    with_session(database, [](db::Session& session) -> awaitable<> {
+        const auto answers = co_await db::pipelined(session, add(session, 1, 2), divide(session, 5), add(session, 3, 4));
+        CHECK(std::get<0>(answers) == 3);
+        CHECK(std::get<1>(answers) == 2);
+        CHECK(std::get<2>(answers) == 7);
+        std::vector<awaitable<std::int64_t>> many;
+        for (int i = 0; i < 100; ++i) many.push_back(add(session, i, 1));
+        const std::vector<std::int64_t> sums = co_await db::pipelined(session, std::move(many));
+        REQUIRE(sums.size() == 100);
+        CHECK(sums[99] == 100);
+    });
+}
+
+TEST_CASE("pipelined hands out nothing when one of its statements or the commit fails", "[db][pipeline]") {
+    const tests::TestDatabase database;
+    with_session(database, [](db::Session& session) -> awaitable<> {
+        co_await session.execute(create_sql);
+        std::string failed;
+        bool first_returned = false;
+        const auto watched = [&](int n) -> awaitable<> {
+            co_await insert(session, n);
+            first_returned = true;
+        };
+        try {
+            co_await db::pipelined(session, watched(1), divide(session, 0), insert(session, 2));
+        } catch (const db::Error& error) {
+            failed = error.statement();
+        }
+        CHECK(failed == "test_divide");
+        CHECK_FALSE(first_returned);
+        const std::int64_t none = co_await count(session);
+        CHECK(none == 0);
+        // The error comes in place of the sync: both statements had answered OK.
+        co_await insert(session, 7);
+        std::string sqlstate;
+        try {
+            co_await db::pipelined(session, watched(7), insert(session, 8));
+        } catch (const db::Error& error) {
+            sqlstate = error.sqlstate();
+        }
+        CHECK(sqlstate == "23505");
+        CHECK_FALSE(first_returned);
+        const std::int64_t one = co_await count(session);
+        CHECK(one == 1);
+    });
+}
+
+TEST_CASE("pipelined refuses a function with a second statement", "[db][pipeline]") {
+    const tests::TestDatabase database;
+    with_session(database, [](db::Session& session) -> awaitable<> {
+        const auto twice = [&]() -> awaitable<std::int64_t> {
+            const std::int64_t first = co_await add(session, 1, 1);
+            co_return co_await add(session, first, 1);
+        };
+        db::ErrorKind kind{};
+        try {
+            co_await db::pipelined(session, twice(), add(session, 1, 1));
+        } catch (const db::Error& error) {
+            kind = error.kind();
+        }
+        CHECK(kind == db::ErrorKind::usage);
+        const std::int64_t three = co_await add(session, 1, 2);
+        CHECK(three == 3);
+    });
+}
+
+TEST_CASE("pipelined sends more than the sockets hold without a deadlock", "[db][pipeline]") {
+    const tests::TestDatabase database;
+    with_session(database, [](db::Session& session) -> awaitable<> {
+        static const db::Statement echo{"test_echo", "select $1::text"};
+        const std::string megabyte(1 << 20, 'x');
+        const auto length = [&]() -> awaitable<std::size_t> {
+            const db::Rows rows = co_await session.execute(echo, megabyte);
+            co_return rows.front().get<std::string_view>(0).size();
+        };
+        std::vector<awaitable<std::size_t>> many;
+        for (int i = 0; i < 32; ++i) many.push_back(length());
+        const std::vector<std::size_t> lengths = co_await db::pipelined(session, std::move(many));
+        CHECK(std::ranges::all_of(lengths, [](std::size_t size) { return size == std::size_t{1} << 20; }));
+    });
+}
+
+TEST_CASE("copy_in streams rows and undoes them when the sender stops", "[db][copy]") {
+    const tests::TestDatabase database;
+    with_session(database, [](db::Session& session) -> awaitable<> {
+        co_await session.execute(create_sql);
+        int next = 0;
+        const std::int64_t rows = co_await session.copy_in(copy_sql, [&](std::string& buffer) {
+            buffer += std::to_string(next++) + "\n";
+            return next < 100'000;
+        });
+        CHECK(rows == 100'000);
+        bool stopped = false;
+        try {
+            co_await session.copy_in(copy_sql, [&](std::string& buffer) -> bool {
+                buffer += std::to_string(next++) + "\n";
+                if (next == 100'050) throw std::runtime_error("line 50 is bad");
+                return true;
+            });
+        } catch (const std::runtime_error& error) {
+            stopped = std::string_view(error.what()) == "line 50 is bad";
+        }
+        CHECK(stopped);
+        const std::int64_t all = co_await count(session);
+        CHECK(all == 100'000);
+    });
+}
+
+TEST_CASE("a call without an answer ends at its deadline, and the connection is of no use any more", "[db][deadline]") {
+    const tests::TestDatabase database;
+    with_session(database, [](db::Session& session) -> awaitable<> {
+        static const db::Statement sleep{"", "select pg_sleep(60)"};
+        db::ErrorKind kind{};
+        session.connection().send(sleep, {});
+        try {
+            co_await session.connection().exchange(100ms);
+        } catch (const db::Error& error) {
+            kind = error.kind();
+        }
+        CHECK(kind == db::ErrorKind::deadline);
+        CHECK_FALSE(session.connection().is_usable());
+    });
+}
+
+TEST_CASE("a terminated connection says why", "[db][session]") {
+    const tests::TestDatabase database;
+    with_session(database, [](db::Session& session) -> awaitable<> {
+        static const db::Statement suicide{"", "select pg_terminate_backend(pg_backend_pid())"};
+        std::string sqlstate;
+        bool lost = false;
+        try {
+            co_await session.execute(suicide);
+        } catch (const db::Error& error) {
+            sqlstate = error.sqlstate();
+            lost = error.is_connection_lost();
+        }
+        CHECK(sqlstate == "57P01");
+        CHECK(lost);
+        CHECK_FALSE(session.connection().is_usable());
+    });
+}
+
+TEST_CASE("wait_notification hears what another session says", "[db][listen]") {
+    const tests::TestDatabase database;
+    with_session(database, [&](db::Session& session) -> awaitable<> {
+        static const db::Statement listen{"", "listen news"};
+        co_await session.execute(listen);
+        database.psql("notify news, 'first'; notify news, 'second'");
+        const db::Notification first = co_await session.connection().wait_notification();
+        const db::Notification second = co_await session.connection().wait_notification();
+        CHECK(first.payload == "first");
+        CHECK(second.payload == "second");
+        const std::int64_t three = co_await add(session, 1, 2);
+        CHECK(three == 3);
+    });
+}
