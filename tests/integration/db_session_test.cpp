@@ -17,7 +17,9 @@ namespace {
 
 const db::Statement add_sql{"test_add", "select $1::bigint + $2::integer, $3::text"};
 const db::Statement divide_sql{"test_divide", "select 10 / $1::integer"};
-const db::Statement create_sql{"test_create", "create table numbers (n integer primary key deferrable initially deferred)"};
+const db::Statement create_sql{
+    "test_create", "create table numbers (n integer primary key deferrable initially deferred)"
+};
 const db::Statement insert_sql{"test_insert", "insert into numbers values ($1::integer)"};
 const db::Statement count_sql{"test_count", "select count(*) from numbers"};
 const db::Statement copy_sql{"test_copy", "copy numbers from stdin"};
@@ -32,7 +34,9 @@ awaitable<int> divide(db::Session& session, int by) {
     co_return rows.front().get<int>(0);
 }
 
-awaitable<> insert(db::Session& session, int n) { co_await session.execute(insert_sql, n); }
+awaitable<> insert(db::Session& session, int n) {
+    co_await session.execute(insert_sql, n);
+}
 
 awaitable<std::int64_t> count(db::Session& session) {
     const db::Rows rows = co_await session.execute(count_sql);
@@ -61,9 +65,18 @@ TEST_CASE("execute sends and reads every kind of value", "[db][session]") {
                    $8::bigint[], $9::text[], $10::uuid, null::text, to_timestamp(1.5), $11::text is null
         )sql"};
         const db::Rows rows = co_await session.execute(
-            all, std::int64_t{1} << 40, std::int32_t{-7}, std::int16_t{3}, 2.5, true, "text", R"({"a": [1]})",
-            std::vector<std::int64_t>{5, -6}, std::vector<std::string>{"p", "", "q,\"r"},
-            "00112233-4455-6677-8899-aabbccddeeff", std::optional<std::string>{}
+            all,
+            std::int64_t{1} << 40,
+            std::int32_t{-7},
+            std::int16_t{3},
+            2.5,
+            true,
+            "text",
+            R"({"a": [1]})",
+            std::vector<std::int64_t>{5, -6},
+            std::vector<std::string>{"p", "", "q,\"r"},
+            "00112233-4455-6677-8899-aabbccddeeff",
+            std::optional<std::string>{}
         );
         const db::Row row = rows.front();
         CHECK(row.get<std::int64_t>(0) == std::int64_t{1} << 40);
@@ -139,7 +152,8 @@ TEST_CASE("transact commits what returns and rolls back what throws", "[db][tran
 TEST_CASE("pipelined runs several functions in one round trip", "[db][pipeline]") {
     const tests::TestDatabase database;
     with_session(database, [](db::Session& session) -> awaitable<> {
-        const auto answers = co_await db::pipelined(session, add(session, 1, 2), divide(session, 5), add(session, 3, 4));
+        const auto answers =
+            co_await db::pipelined(session, add(session, 1, 2), divide(session, 5), add(session, 3, 4));
         CHECK(std::get<0>(answers) == 3);
         CHECK(std::get<1>(answers) == 2);
         CHECK(std::get<2>(answers) == 7);

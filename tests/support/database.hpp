@@ -1,0 +1,50 @@
+#pragma once
+
+// Real databases for tests: one private PostgreSQL for the whole test process, started at its first use, one database
+// of its own for each test, cloned from a migrated template.
+//
+// Nothing is left behind, however the process ends. Several test processes run side by side without meeting.
+
+#include "db/session.hpp"
+#include "db/settings.hpp"
+#include "tests/support/psql.hpp"
+
+#include <boost/asio/io_context.hpp>
+
+#include <string>
+#include <string_view>
+
+namespace tests {
+
+// The test process's private PostgreSQL: a libpq URI of one of its databases.
+std::string server_url(std::string_view database = "postgres");
+
+class TestDatabase {
+public:
+    enum class Content {
+        migrated,  // all migrations applied
+        empty,     // nothing, for tests of the migrations themselves
+    };
+
+    explicit TestDatabase(Content content = Content::migrated);
+    ~TestDatabase();  // drops it, and cuts what is still connected
+    TestDatabase(const TestDatabase&) = delete;
+    TestDatabase& operator=(const TestDatabase&) = delete;
+
+    const std::string& name() const { return name_; }
+    const std::string& url() const { return url_; }
+    db::ConnectionSettings settings() const { return {.url = url_, .application_name = "task-worker tests"}; }
+
+    // A session on a connection of its own. Blocks; `context` must live longer than the session.
+    db::Session session(boost::asio::io_context& context) const;
+
+    TextRows psql(const std::string& sql) const { return tests::psql(url_, sql); }
+    // The one value of the one row.
+    std::string value(const std::string& sql) const;
+
+private:
+    std::string name_;
+    std::string url_;
+};
+
+}  // namespace tests
