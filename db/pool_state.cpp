@@ -155,6 +155,7 @@ void PoolState::opened(Slot slot, Time now, Actions& actions) {
     const auto recycle = std::chrono::duration_cast<std::chrono::milliseconds>(settings_.pool_recycle);
     place.expires_at = now + recycle - recycle / 10 * static_cast<int>(jitter_ >> 57) / 128;
     available(slot, now, actions);
+    serve_waiters(now, actions);  // a connect ended: the limit may let another begin
 }
 
 void PoolState::open_failed(Slot slot, Time now, Actions& actions) {

@@ -1,0 +1,34 @@
+#pragma once
+
+// Releasing: a worker hands back what it did not start.
+
+#include "db/session.hpp"
+#include "queue/bundle.hpp"
+#include "queue/ids.hpp"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <span>
+#include <vector>
+
+namespace queue {
+
+// Jobs of a claimed row that were never started: all that are pending, or the tail of them.
+struct Unstarted {
+    RowId row{};
+    ClaimNumber claim{};
+    Mask jobs = 0;
+};
+
+// Puts jobs back into the line, attempt refunded: the whole row, or, where other jobs of the row go on, the tail as a
+// row of its own. Returns what went back, without `claim` rows whose lease was lost; a job below one that goes on is
+// not the tail and stays.
+// Requests to cancel stay with the jobs; the next claim shows them.
+//
+// Transaction: the caller's, after fix_plans. Locks bundles in the order of their ids and waits for them.
+// Throws:      db::Error.
+boost::asio::awaitable<std::vector<Unstarted>> release_jobs(
+    db::Session& session, WorkerId worker, std::span<const Unstarted> unstarted
+);
+
+}  // namespace queue

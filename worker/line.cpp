@@ -1,0 +1,124 @@
+#include "worker/line.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <limits>
+
+namespace worker {
+
+using queue::bit;
+using queue::Mask;
+
+namespace {
+int lowest(Mask mask) { return std::countr_zero(static_cast<std::uint64_t>(mask)); }
+
+int room(int limit, int running) {
+    return limit == 0 ? std::numeric_limits<int>::max() : std::max(0, limit - running);
+}
+}  // namespace
+
+void Line::add(std::shared_ptr<HeldBundle> held) {
+    const int jobs = queue::count(held->unstarted);
+    unstarted_ += jobs;
+    held->kind->unstarted += jobs;
+    const auto priority = static_cast<std::size_t>(std::clamp<int>(held->bundle.priority, 0, 9));
+    by_priority_[priority].push_back(std::move(held));
+}
+
+bool Line::may_start(const HeldBundle& held) const {
+    const auto queue = queues_.find(held.bundle.queue);
+    return room(held.kind->kind->policy.concurrency, held.kind->running) > 0 &&
+           (queue == queues_.end() || room(queue->second.limit, queue->second.running) > 0);
+}
+
+std::optional<Start> Line::next() {
+    for (auto& lane : by_priority_) {
+        for (auto it = lane.begin(); it != lane.end();) {
+            if ((*it)->unstarted == 0) {  // emptied by drop()
+                it = lane.erase(it);
+                continue;
+            }
+            if (!may_start(**it)) {
+                ++it;
+                continue;
+            }
+            HeldBundle& held = **it;
+            // Ascending, so that what a stopping worker hands back is always the tail of its row.
+            Start start{*it, lowest(held.unstarted)};
+            remove(held, bit(start.n));
+            held.running |= bit(start.n);
+            ++running_;
+            ++held.kind->running;
+            ++queues_[held.bundle.queue].running;
+            if (held.unstarted == 0) lane.erase(it);
+            return start;
+        }
+    }
+    return std::nullopt;
+}
+
+void Line::ended(HeldBundle& held, int n) {
+    held.running &= ~bit(n);
+    --running_;
+    --held.kind->running;
+    --queues_[held.bundle.queue].running;
+}
+
+void Line::remove(HeldBundle& held, Mask jobs) {
+    held.unstarted &= ~jobs;
+    unstarted_ -= queue::count(jobs);
+    held.kind->unstarted -= queue::count(jobs);
+}
+
+std::vector<queue::Unstarted> Line::drop_unstarted() {
+    std::vector<queue::Unstarted> dropped;
+    for (auto& lane : by_priority_) {
+        for (const auto& held : lane) {
+            if (held->unstarted == 0) continue;
+            dropped.push_back({held->bundle.id, held->claim, held->unstarted});
+            remove(*held, held->unstarted);
+        }
+        lane.clear();
+    }
+    return dropped;
+}
+
+Mask Line::drop(queue::RowId row, Mask jobs) {
+    for (auto& lane : by_priority_) {
+        for (const auto& held : lane) {
+            if (held->bundle.id != row) continue;
+            const Mask found = held->unstarted & jobs;
+            remove(*held, found);
+            return found;
+        }
+    }
+    return 0;
+}
+
+int Line::startable() const {
+    std::map<const RunnableKind*, int> room_of_kind;
+    std::map<queue::QueueId, int> room_of_queue;
+    int jobs = 0;
+    for (const auto& lane : by_priority_) {
+        for (const auto& held : lane) {
+            int& kind =
+                room_of_kind.try_emplace(held->kind, room(held->kind->kind->policy.concurrency, held->kind->running))
+                    .first->second;
+            const auto use = queues_.find(held->bundle.queue);
+            int& queue = room_of_queue
+                             .try_emplace(
+                                 held->bundle.queue,
+                                 use == queues_.end() ? std::numeric_limits<int>::max()
+                                                      : room(use->second.limit, use->second.running)
+                             )
+                             .first->second;
+            const int fits = std::min({queue::count(held->unstarted), kind, queue});
+            jobs += fits;
+            kind -= fits;
+            queue -= fits;
+        }
+    }
+    return jobs;
+}
+
+}  // namespace worker

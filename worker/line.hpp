@@ -1,0 +1,83 @@
+#pragma once
+
+// The jobs that this process has claimed and not started, in the order in which they will start: most urgent first,
+// then as claimed. It holds the limits per kind and per queue. Pure: no I/O, no clock, no lock (the engine's mutex
+// guards it).
+
+#include "jobs/handler.hpp"
+#include "queue/bundle.hpp"
+#include "queue/claim.hpp"
+#include "queue/release.hpp"
+
+#include <boost/json/array.hpp>
+
+#include <array>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace worker {
+
+struct KindMetrics;
+
+// A kind, as this process runs it.
+struct RunnableKind {
+    const jobs::Kind* kind = nullptr;
+    KindMetrics* metrics = nullptr;
+    int running = 0;
+    int unstarted = 0;
+};
+
+// A claimed row with its args parsed once.
+struct HeldBundle {
+    queue::Bundle bundle;
+    queue::ClaimNumber claim{};
+    boost::json::array args;
+    RunnableKind* kind = nullptr;
+    std::string queue;
+    queue::Mask unstarted = 0;
+    queue::Mask running = 0;
+};
+
+struct Start {
+    std::shared_ptr<HeldBundle> held;
+    int n = 0;  // the job's number in its bundle
+};
+
+class Line {
+public:
+    // Jobs of this queue that may run at once here; 0 means no limit.
+    void set_queue_limit(queue::QueueId queue, int concurrency) { queues_[queue].limit = concurrency; }
+
+    void add(std::shared_ptr<HeldBundle> held);
+    // The next job that its kind's and its queue's limit let start, counted as running from now on.
+    std::optional<Start> next();
+    void ended(HeldBundle& held, int n);
+
+    // Takes every job out that was not started: to be handed back.
+    std::vector<queue::Unstarted> drop_unstarted();
+    // Takes these jobs of a row out: cancelled before they started, or their lease is lost. Answers those it found.
+    queue::Mask drop(queue::RowId row, queue::Mask jobs);
+
+    int unstarted() const { return unstarted_; }
+    int running() const { return running_; }
+    // How many jobs could start now, were there slots without end.
+    int startable() const;
+
+private:
+    struct QueueUse {
+        int limit = 0;
+        int running = 0;
+    };
+    bool may_start(const HeldBundle& held) const;
+    void remove(HeldBundle& held, queue::Mask jobs);
+
+    std::array<std::deque<std::shared_ptr<HeldBundle>>, 10> by_priority_;
+    std::map<queue::QueueId, QueueUse> queues_;
+    int unstarted_ = 0;
+    int running_ = 0;
+};
+
+}  // namespace worker

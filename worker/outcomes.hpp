@@ -1,0 +1,39 @@
+#pragma once
+
+// What finished and was not yet written: collected by row, as one flush writes it. Pure.
+
+#include "queue/finish.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+namespace worker {
+
+class Outcomes {
+public:
+    using Time = std::chrono::steady_clock::time_point;
+
+    // `reported`: the job wrote task progress, which goes with it.
+    void complete(queue::RowId row, queue::ClaimNumber claim, int n, bool reported, Time now);
+    void leave(queue::RowId row, queue::ClaimNumber claim, queue::Leaver leaver, bool reported, Time now);
+    // Rows of a flush that did not go through: they go out with the next.
+    void put_back(std::vector<queue::FinishedRow> rows, Time now);
+    std::vector<queue::FinishedRow> take();
+
+    bool empty() const { return rows_.empty(); }
+    int jobs() const { return jobs_; }
+    std::optional<Time> since() const { return since_; }  // when the oldest came in
+
+private:
+    queue::FinishedRow& row(queue::RowId row, queue::ClaimNumber claim, Time now);
+
+    std::vector<queue::FinishedRow> rows_;
+    std::unordered_map<std::int64_t, std::size_t> places_;  // by row id; a row's claim is the newest
+    std::optional<Time> since_;
+    int jobs_ = 0;
+};
+
+}  // namespace worker

@@ -1,0 +1,64 @@
+#include "worker/pacing.hpp"
+
+#include <algorithm>
+
+namespace worker {
+
+namespace {
+constexpr std::chrono::milliseconds horizon{20};        // prefetch covers this much of the future
+constexpr std::chrono::milliseconds first_backoff{2};   // after a claim that came back short: 2, 4, 8 .. poll
+constexpr std::chrono::milliseconds rate_window{50};
+}  // namespace
+
+int Pacing::wanted(const Load& load) const {
+    if (!load.claiming) return 0;
+    const int ahead = std::min(
+        settings_.prefetch, static_cast<int>(rate_ * std::chrono::duration<double>(horizon).count())
+    );
+    const int wanted = settings_.slots - load.running + ahead - load.startable;
+    // Jobs that a limit holds back wait here too: they may not pile up.
+    const int room = settings_.slots + settings_.prefetch - load.running - load.unstarted;
+    return std::clamp(std::min(wanted, room), 0, std::max(settings_.slots, settings_.prefetch));
+}
+
+std::optional<Pacing::Time> Pacing::due(const Load& load, Time now) const {
+    std::optional<Time> due;
+    const auto by = [&](Time time) { due = due ? std::min(*due, time) : time; };
+    if (load.outcomes > 0) {
+        // Company is worth a wait only while there is other work; an idle worker's latency must not pay for it.
+        by(load.startable == 0 || !load.outcomes_since ? now : *load.outcomes_since + settings_.linger);
+    }
+    const int wanted = this->wanted(load);
+    if (wanted > 0) {
+        if (woken_) by(now);
+        if (backoff_.count() == 0) {
+            // More is there: refill before the line runs dry.
+            if (load.startable <= wanted) by(now);
+        } else {
+            by(next_poll_);
+        }
+    }
+    return due;
+}
+
+void Pacing::claimed(int asked, int got, Time now) {
+    woken_ = false;
+    if (got >= asked) {
+        backoff_ = std::chrono::milliseconds(0);
+        return;
+    }
+    backoff_ = got > 0 || backoff_.count() == 0 ? first_backoff : std::min(backoff_ * 2, settings_.poll);
+    next_poll_ = now + backoff_;
+}
+
+void Pacing::started(int jobs, Time now) {
+    rate_jobs_ += jobs;
+    const auto window = now - rate_since_;
+    if (window < rate_window) return;
+    const double measured = rate_jobs_ / std::chrono::duration<double>(window).count();
+    rate_ = window > 10 * rate_window ? measured : (rate_ + measured) / 2;
+    rate_since_ = now;
+    rate_jobs_ = 0;
+}
+
+}  // namespace worker

@@ -1,0 +1,57 @@
+#pragma once
+
+// When the claimer makes its next round trip, and how many jobs it asks for. Pure: the clock is passed in.
+
+#include <chrono>
+#include <optional>
+
+namespace worker {
+
+struct PacingSettings {
+    int slots = 10;
+    int prefetch = 1'000;
+    std::chrono::milliseconds poll{1'000};
+    std::chrono::milliseconds linger{5};
+};
+
+// What the engine holds at an instant.
+struct Load {
+    int running = 0;
+    int unstarted = 0;                                                      // claimed, not started
+    int startable = 0;                                                      // of them, those no limit holds back
+    int outcomes = 0;                                                       // finished, not written
+    std::optional<std::chrono::steady_clock::time_point> outcomes_since{};  // when the oldest finished
+    bool claiming = true;                                                   // false: stopping, or no lane to claim from
+};
+
+class Pacing {
+public:
+    using Time = std::chrono::steady_clock::time_point;
+
+    explicit Pacing(PacingSettings settings) : settings_(settings) {}
+
+    // Jobs to ask for: the free slots, and what they will start in the next 20 ms at the measured rate.
+    int wanted(const Load& load) const;
+    // When the next round is due; nullopt: not before something changes.
+    std::optional<Time> due(const Load& load, Time now) const;
+
+    // A round claimed so many of the jobs it asked for.
+    void claimed(int asked, int got, Time now);
+    // A notification, or a change of this process's own: look at once.
+    void wake() { woken_ = true; }
+    // A job started: the rate feeds the prefetch.
+    void started(int jobs, Time now);
+    // A claim that came back short leaves a worker hungry: it wants a notification.
+    bool is_hungry() const { return backoff_ > std::chrono::milliseconds(0); }
+
+private:
+    PacingSettings settings_;
+    Time next_poll_{};
+    std::chrono::milliseconds backoff_{0};  // 0 while claims come back full
+    bool woken_ = true;
+    double rate_ = 0;  // jobs started a second, smoothed
+    Time rate_since_{};
+    int rate_jobs_ = 0;
+};
+
+}  // namespace worker
