@@ -4,6 +4,7 @@
 
 #include "jobs/context.hpp"
 #include "jobs/outcome.hpp"
+#include "queue/transition.hpp"
 
 #include <boost/asio/awaitable.hpp>
 
@@ -20,12 +21,7 @@ namespace jobs {
 // Runs one attempt. An exception is a retry with its message.
 using Handler = std::function<boost::asio::awaitable<Outcome>(JobContext&)>;
 
-struct Backoff {
-    std::chrono::milliseconds first{1'000};  // before the second attempt
-    std::chrono::milliseconds cap{3'600'000};
-    double factor = 2.0;  // exponential
-    double jitter = 0.1;  // of the delay, either way
-};
+using Backoff = queue::Backoff;
 
 // How the jobs of one kind are run.
 struct KindPolicy {

@@ -1,3 +1,4 @@
+drop function task_queue.end_copy(text, smallint, text, uuid, bigint, int8multirange);
 drop function task_queue.begin_copy(text, text, integer, timestamptz, interval, integer, text, uuid);
 drop function task_queue.enqueue_many(
     text, json[], text, integer, timestamptz, interval, integer, text, uuid, json, integer

@@ -340,11 +340,12 @@ comment on function task_queue.enqueue_many is
 -- Producers that COPY bundles themselves say what they are about to do before, and what they did after.
 create function task_queue.begin_copy(
     kind text, queue text, priority integer, run_at timestamptz, delay interval, max_attempts integer, enqueue_key text,
-    batch_id uuid, out known_jobs int8multirange, out kind_id integer, out queue_id smallint, out due timestamptz,
-    out bundle smallint, out args_limit bigint
+    batch_id uuid, out known_jobs int8multirange, out kind_id integer, out queue_id smallint, out state smallint,
+    out due timestamptz, out bundle smallint, out args_limit bigint
 ) language plpgsql as $$
 begin
     due := task_queue.check_enqueue(kind, priority, run_at, delay, max_attempts);
+    state := case when due > now() then 0 else 1 end;
     if enqueue_key is not null then
         known_jobs := task_queue.enter_key(enqueue_key);
         if known_jobs is not null then return; end if;
@@ -361,6 +362,25 @@ end
 $$;
 comment on function task_queue.begin_copy is
     'Checks and prepares an enqueue by COPY into task_queue.bundles; known_jobs: the jobs of an earlier call with this key.';
+
+create function task_queue.end_copy(
+    queue text, state smallint, enqueue_key text, batch_id uuid, jobs bigint, job_ids int8multirange
+) returns void
+language plpgsql as $$
+#variable_conflict use_column
+begin
+    if enqueue_key is not null then
+        update task_queue.enqueue_keys k set job_ids = end_copy.job_ids where k.key = end_copy.enqueue_key;
+    end if;
+    if batch_id is not null and jobs > 0 then
+        insert into task_queue.batch_changes (batch_id, total) values (end_copy.batch_id, end_copy.jobs);
+    end if;
+    if state = 1 and jobs > 0 then
+        perform task_queue.wake_workers(queue);
+    end if;
+end
+$$;
+comment on function task_queue.end_copy is 'Ends an enqueue by COPY: counts its jobs into the batch and wakes workers.';
 
 do $$
 begin

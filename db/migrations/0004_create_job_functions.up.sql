@@ -123,7 +123,9 @@ begin
             if r.pending = bit then
                 delete from task_queue.bundles b where b.id = r.id;
             else
-                update task_queue.bundles b set pending = b.pending & ~bit, members = b.members & ~bit where b.id = r.id;
+                update task_queue.bundles b
+                set pending = b.pending & ~bit, members = b.members & ~bit, cancel_requested = b.cancel_requested & ~bit
+                where b.id = r.id;
             end if;
             if r.batch_id is not null then
                 insert into task_queue.batch_changes (batch_id, cancelled) values (r.batch_id, 1);
