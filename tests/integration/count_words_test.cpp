@@ -51,7 +51,7 @@ TEST_CASE("count_words counts lines, words and terms of any bytes", "[jobs][exec
         {"beta alpha\nbeta 1234 \"gamma\\\n",
          R"(complete {"lines":2,"words":5,"terms":[{"term":"beta","count":2},{"term":"alpha","count":1},{"term":"gamma","count":1}]})"
         },
-        {std::string("x\0Queue \xFF\xFEqueue\r\nq\xC3\xA4queue\n", 24),
+        {std::string("x\0Queue \xFF\xFEqueue\r\nq\xC3\xA4queue\n", 26),
          R"(complete {"lines":2,"words":3,"terms":[{"term":"queue","count":3}]})"},
     }));
     std::ofstream(folder / "file") << row.content;

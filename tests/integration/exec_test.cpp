@@ -184,9 +184,9 @@ TEST_CASE("exec reports progress and log lines while the program runs", "[jobs][
     CHECK(
         seen.log ==
         Lines{
+            "i start",
             R"(i {"a": 1, "result": 5})",
             R"(i {"progress": "most"})",
-            "i start",
             R"(w "progress" takes a percentage or {"done": 3, "total": 10, "message": "..."})",
             "w careful",
         }
@@ -292,19 +292,21 @@ TEST_CASE("exec leaves no descriptor, signal setting or group of the worker to t
     sigaddset(&blocked, SIGUSR1);
     ::pthread_sigmask(SIG_BLOCK, &blocked, &mask);
     ExecSpec spec;
-    spec.command = {
-        "sh", "-c", "ls /proc/self/fd | wc -l; exec grep -E '^Sig(Blk|Ign|Cgt)|^NSpgid|^Pid:' /proc/self/status"
-    };
+    spec.command = {"sh", "-c", "ls /proc/self/fd | wc -l; exec cat /proc/self/status"};
     Seen seen;
     CHECK(run_spec(spec, &seen) == "complete");
     ::pthread_sigmask(SIG_SETMASK, &mask, nullptr);
     ::signal(SIGPIPE, before);
 
-    REQUIRE(seen.log.size() == 6);
-    CHECK(seen.log[0] == "i 4");  // the three streams, and what ls opens
-    std::string pid = seen.log[1].substr(seen.log[1].find('\t') + 1);
-    CHECK(seen.log[2].starts_with("i NSpgid:\t" + pid));
-    for (std::size_t line = 3; line < 6; ++line) CHECK(seen.log[line].ends_with(":\t0000000000000000"));
+    const auto field = [&](const std::string& name) {
+        const auto found = std::ranges::find_if(seen.log, [&](const std::string& line) {
+            return line.starts_with("i " + name + ":\t");
+        });
+        return found == seen.log.end() ? "none" : found->substr(name.size() + 4);
+    };
+    CHECK(seen.log.at(0) == "i 4");  // the three streams, and what ls opens
+    CHECK(field("NSpgid") == field("NSpid"));
+    for (const char* signals : {"SigBlk", "SigIgn", "SigCgt"}) CHECK(field(signals) == "0000000000000000");
 }
 
 TEST_CASE("exec limits memory and processor time", "[jobs][exec]") {
@@ -328,7 +330,7 @@ TEST_CASE("exec ends a program at its deadline with SIGTERM", "[jobs][exec]") {
     JobContext context(a_job(), seen.hooks());
     context.set_deadline(std::chrono::steady_clock::now() + 300ms);
     const std::string outcome =
-        run_in(context, sh("trap 'echo asked; exit 0' TERM; echo working >&2; while :; do sleep 0.01; done"));
+        run_in(context, sh("trap 'echo asked; exit 0' TERM; echo working >&2; while :; do :; done"));
     CHECK(outcome.starts_with("retry: timed out after 0."));
     CHECK(outcome.ends_with(" s\nworking"));
     CHECK(seen.log == Lines{"w working", "i asked"});
@@ -412,7 +414,7 @@ TEST_CASE("exec drops output without bound in bounded memory", "[jobs][exec][slo
     const auto row = GENERATE(values<Row>({
         {"head -c 300000000 /dev/zero", ""},
         {"head -c 300000000 /dev/zero >&2", ""},
-        {"yes | head -c 100000000", "i y"},
+        {"yes | head -c 10000000", "i y"},
     }));
     INFO(row.script);
     rusage before{};
