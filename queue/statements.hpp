@@ -35,6 +35,30 @@ extern const db::Statement read_queues_sql;
 extern const db::Statement declare_queues_sql;
 extern const db::Statement read_depth_sql;
 
+extern const db::Statement enqueue_job_sql;
+extern const db::Statement enqueue_jobs_sql;
+extern const db::Statement begin_bulk_enqueue_sql;
+extern const db::Statement reserve_base_ids_sql;
+extern const db::Statement copy_bundles_sql;
+extern const db::Statement end_bulk_enqueue_sql;
+extern const db::Statement create_batch_sql;
+extern const db::Statement seal_batch_sql;
+extern const db::Statement cancel_batch_sql;
+extern const db::Statement cancel_remaining_jobs_sql;
+extern const db::Statement seal_due_batches_sql;
+extern const db::Statement fold_batch_changes_sql;
+extern const db::Statement read_batch_status_sql;
+extern const db::Statement list_batches_sql;
+extern const db::Statement list_slow_jobs_sql;
+extern const db::Statement cancel_job_sql;
+extern const db::Statement record_task_progress_sql;
+extern const db::Statement read_task_progress_sql;
+extern const db::Statement read_job_sql;
+extern const db::Statement list_jobs_sql;
+extern const db::Statement list_dead_jobs_sql;
+extern const db::Statement redrive_dead_jobs_sql;
+extern const db::Statement purge_dead_jobs_sql;
+
 // All of them, in no particular order.
 std::span<const db::Statement* const> statements();
 

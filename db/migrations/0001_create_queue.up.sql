@@ -125,6 +125,7 @@ create table task_queue.finished_bundles (
     worker_id bigint,
     created_at timestamptz not null,
     claimed_at timestamptz,
+    started_at timestamptz,  -- of a single: when its handler started
     batch_id uuid,
     kind_id integer not null,
     queue_id smallint not null,
@@ -227,8 +228,7 @@ create table task_queue.task_progress (
 -- One row a keyed enqueue call, kept for a day: a repeat answers the same jobs.
 create table task_queue.enqueue_keys (
     key text not null,
-    first_job bigint not null,
-    jobs bigint not null,
+    job_ids int8multirange not null,  -- one range a bundle
     created_at timestamptz not null default now(),
     constraint pk_enqueue_keys primary key (key),
     constraint ck_enqueue_keys_key check (key <> '' and length(key) <= 500)

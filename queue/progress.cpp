@@ -1,0 +1,77 @@
+#include "queue/progress.hpp"
+
+#include "queue/statements.hpp"
+
+namespace asio = boost::asio;
+
+namespace queue {
+
+const db::Statement record_task_progress_sql{"record_task_progress", R"sql(
+    with reports as (
+        select r.*
+        from unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[])
+            r(job_id, row_id, claim_number, done, total, message)
+    ), held as materialized (
+        select r.*
+        from reports r
+        join task_queue.bundles b on b.id = r.row_id
+        where b.id = any ($3::bigint[]) and b.state = 2 and b.worker_id = $1::bigint and b.claim_number = r.claim_number
+          and b.pending >> (r.job_id & 127)::integer & 1 = 1
+    ), written as (
+        insert into task_queue.task_progress as p (job_id, done, total, message)
+        select job_id, done, total, message
+        from held
+        order by job_id
+        on conflict (job_id) do update
+        set done = excluded.done, total = excluded.total, message = excluded.message, updated_at = now()
+    )
+    select job_id
+    from reports
+    where job_id not in (select h.job_id from held h)
+)sql"};
+
+asio::awaitable<std::vector<JobId>> record_task_progress(
+    db::Session& session, WorkerId worker, std::span<const TaskProgress> progress
+) {
+    if (progress.empty()) co_return std::vector<JobId>{};
+    std::vector<JobId> jobs;
+    std::vector<RowId> row_ids;
+    std::vector<ClaimNumber> claims;
+    std::vector<std::int64_t> done;
+    std::vector<std::int64_t> total;
+    std::vector<std::string> messages;
+    for (const TaskProgress& report : progress) {
+        jobs.push_back(report.job);
+        row_ids.push_back(report.row);
+        claims.push_back(report.claim);
+        done.push_back(report.done);
+        total.push_back(report.total);
+        messages.push_back(report.message);
+    }
+    const db::Rows lost =
+        co_await session.execute(record_task_progress_sql, worker, jobs, row_ids, claims, done, total, messages);
+    co_return db::map_rows(lost, [](db::Row row) { return row.get<JobId>(0); });
+}
+
+const db::Statement read_task_progress_sql{"read_task_progress", R"sql(
+    select job_id, done, total, message, updated_at
+    from task_queue.task_progress
+    where job_id = any ($1::bigint[])
+    order by job_id
+)sql"};
+
+asio::awaitable<std::vector<ReportedProgress>> read_task_progress(db::Session& session, std::span<const JobId> jobs) {
+    const db::Rows rows =
+        co_await session.execute(read_task_progress_sql, std::vector<JobId>(jobs.begin(), jobs.end()));
+    co_return db::map_rows(rows, [](db::Row row) {
+        return ReportedProgress{
+            .job = row.get<JobId>(0),
+            .done = row.get<std::int64_t>(1),
+            .total = row.get<std::int64_t>(2),
+            .message = row.get<std::string>(3),
+            .updated_at = row.get<db::TimePoint>(4),
+        };
+    });
+}
+
+}  // namespace queue
