@@ -36,7 +36,8 @@ struct HeldBundle {
     queue::ClaimNumber claim{};
     boost::json::array args;
     RunnableKind* kind = nullptr;
-    std::string queue;
+    std::string queue;        // name
+    std::string traceparent;  // of the enqueue call, or empty
     queue::Mask unstarted = 0;
     queue::Mask running = 0;
 };
