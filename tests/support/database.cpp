@@ -37,7 +37,7 @@ fs::path roomy_folder() {
 }
 
 // A temporary folder that goes away when this process ends, by SIGKILL too: a shell waits at a pipe that only we hold
-// open, then for the server, which shuts down by itself, and removes the folder.
+// open, then for the server, which shuts down by itself and works in the folder, and removes the folder.
 class TemporaryFolder {
 public:
     TemporaryFolder() : path_(roomy_folder() / "task-worker-tests-XXXXXX") {
@@ -54,8 +54,8 @@ public:
         posix_spawnattr_init(&attributes);
         posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);  // Ctrl-C is not for it
         const char* script = R"sh(
-            cat >/dev/null
-            for i in $(seq 300); do [ -e "$1/data/postmaster.pid" ] || break; sleep 0.1; done
+            exec >/dev/null 2>&1; cat
+            for i in $(seq 300); do ls -l /proc/[0-9]*/cwd | grep -qF " $1" || break; sleep 0.1; done
             rm -rf "$(sed -n 2p "$1/holder")" "$1")sh";
         std::array<std::string, 5> texts{"sh", "-c", script, "sh", name};
         std::array<char*, 6> words{};
