@@ -14,12 +14,14 @@ Engine::Engine(EngineParts parts)
       wakeup_(parts.executor),
       keep_{parts.config.retention.completed.count() > 0, parts.config.retention.cancelled.count() > 0},
       pacing_(
-          {parts.config.worker.concurrency, parts.config.worker.prefetch, parts.config.worker.poll,
+          {parts.config.worker.concurrency,
+           parts.config.worker.prefetch,
+           parts.config.worker.poll,
            parts.config.worker.linger}
       ),
       random_(std::random_device{}()) {
     for (const std::string& name : parts.registry.names()) {
-        kinds_[name] = {parts.registry.find(name), &parts.metrics.kind(name)};
+        kinds_[name] = {parts.registry.find(name), &parts.metrics.of_kind(name)};
     }
 }
 
@@ -29,7 +31,8 @@ asio::awaitable<void> Engine::prepare() {
     std::vector<queue::QueueDeclaration> declarations;
     for (const auto& [name, queue] : parts_.config.queues) {
         declarations.push_back(
-            {name, queue.concurrency > 0 ? std::optional(queue.concurrency) : std::nullopt,
+            {name,
+             queue.concurrency > 0 ? std::optional(queue.concurrency) : std::nullopt,
              queue.paused ? std::optional(true) : std::nullopt}
         );
     }
@@ -137,9 +140,7 @@ void Engine::enter(Phase phase) {
         }
         if (phase_ >= Phase::closing) {
             for (auto& [job, running] : running_) {
-                releases_.push_back(
-                    {running.row, running.claim, queue::bit(queue::job_number(queue::JobId{job}))}
-                );
+                releases_.push_back({running.row, running.claim, queue::bit(queue::job_number(queue::JobId{job}))});
             }
             running_.clear();
         }
@@ -166,6 +167,11 @@ bool Engine::is_done() const {
 bool Engine::is_idle() const {
     const std::lock_guard lock(mutex_);
     return line_.running() == 0 && outcomes_.empty();
+}
+
+queue::WorkerId Engine::worker_id() const {
+    const std::lock_guard lock(mutex_);
+    return worker_;
 }
 
 Engine::Snapshot Engine::snapshot() const {

@@ -10,9 +10,11 @@
 #include "db/pool.hpp"
 #include "jobs/handler.hpp"
 #include "queue/claim.hpp"
+#include "queue/names.hpp"
 #include "queue/workers.hpp"
 #include "worker/config.hpp"
 #include "worker/line.hpp"
+#include "worker/logging.hpp"
 #include "worker/metrics.hpp"
 #include "worker/outcomes.hpp"
 #include "worker/pacing.hpp"
@@ -132,6 +134,8 @@ private:
     jobs::Job make_job(const HeldBundle& held, int n) const;
     void record(Start& start, jobs::Outcome outcome, jobs::JobContext& context, std::chrono::nanoseconds took);
     std::optional<Start> next_start();
+    void log_failure(const jobs::Job& job, const queue::Leaver& leaver) const;
+    queue::WorkerId worker_id() const;
     void drop_row(queue::RowId row);
 
     EngineParts parts_;
@@ -139,7 +143,7 @@ private:
     std::map<std::string, RunnableKind, std::less<>> kinds_;  // of the registry, by name
     const queue::FinishOptions keep_;
 
-    mutable std::mutex mutex_;                         // guards all below, and the counts in kinds_
+    mutable std::mutex mutex_;                       // guards all below, and the counts in kinds_
     std::map<queue::QueueId, queue::Queue> queues_;  // those this worker serves
     Line line_;
     Outcomes outcomes_;
@@ -155,14 +159,15 @@ private:
     std::int64_t last_claim_ = 0;
     int slots_ = 0;  // running slot coroutines
     Phase phase_ = Phase::running;
-    bool suspended_ = false;  // without leases until adopt()
-    bool alone_ = false;      // a suspect runs: nothing beside it
+    bool suspended_ = false;                 // without leases until adopt()
+    bool alone_ = false;                     // a suspect runs: nothing beside it
     std::set<queue::KindId> unknown_kinds_;  // claimed without a handler, not yet told
     Clock::time_point next_suspect_{};
     double jobs_per_row_ = 1.0;
-    std::size_t first_queue_ = 0;  // rotates, so that queues of one priority take turns
+    std::size_t first_queue_ = 0;      // rotates, so that queues of one priority take turns
     Clock::time_point quiet_until_{};  // after a failed round
     std::chrono::milliseconds retry_delay_{0};
+    SayOnce trouble_;
 };
 
 }  // namespace worker

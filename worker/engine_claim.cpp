@@ -1,10 +1,9 @@
 // The engine's claimer: one round trip at a time takes finished jobs out and new ones in.
+#include "db/pipeline.hpp"
 #include "queue/names.hpp"
 #include "queue/plans.hpp"
+#include "queue/release.hpp"
 #include "worker/engine.hpp"
-#include "worker/log.hpp"
-
-#include "db/pipeline.hpp"
 
 #include <boost/json/parse.hpp>
 
@@ -30,7 +29,9 @@ constexpr std::chrono::milliseconds longest_retry{5'000};
 
 // The parts of a round that have nothing to do run no statement.
 asio::awaitable<std::vector<queue::RowId>> finish(
-    db::Session& session, queue::WorkerId worker, const std::vector<queue::FinishedRow>& rows,
+    db::Session& session,
+    queue::WorkerId worker,
+    const std::vector<queue::FinishedRow>& rows,
     queue::FinishOptions options
 ) {
     if (rows.empty()) co_return std::vector<queue::RowId>{};
@@ -55,15 +56,6 @@ asio::awaitable<void> report(
     db::Session& session, queue::WorkerId worker, const std::vector<queue::TaskProgress>& progress
 ) {
     if (!progress.empty()) co_await queue::record_task_progress(session, worker, progress);
-}
-
-// Entries of one row and claim become one.
-std::vector<queue::Unstarted> merged(std::vector<queue::Unstarted> jobs) {
-    std::map<std::pair<queue::RowId, queue::ClaimNumber>, queue::Mask> masks;
-    for (const queue::Unstarted& one : jobs) masks[{one.row, one.claim}] |= one.jobs;
-    jobs.clear();
-    for (const auto& [lease, mask] : masks) jobs.push_back({lease.first, lease.second, mask});
-    return jobs;
 }
 
 using Rows = std::vector<queue::FinishedRow>;
@@ -136,7 +128,7 @@ Engine::Round Engine::plan(Clock::time_point now) {
     round.worker = worker_;
     round.finished = outcomes_.take();
     const Load load = this->load();
-    if (can_release()) round.released = merged(std::exchange(releases_, {}));
+    if (can_release()) round.released = std::exchange(releases_, {});
     round.abandoned = std::exchange(abandoned_, {});
     const int wanted = round.released.empty() ? pacing_.wanted(load) : 0;
     round.claims = wanted > 0;
@@ -182,8 +174,11 @@ asio::awaitable<Engine::Answer> Engine::exchange(Round& round) {
         round.abandoned.clear();
     }
     auto answers = co_await db::pipelined(
-        session, queue::fix_plans(session), finish(session, round.worker, round.finished, keep_),
-        release(session, round.worker, round.released), report(session, round.worker, round.progress),
+        session,
+        queue::fix_plans(session),
+        finish(session, round.worker, round.finished, keep_),
+        release(session, round.worker, round.released),
+        report(session, round.worker, round.progress),
         claim(session, round.request, round.claims)
     );
     answer.lost = std::move(std::get<1>(answers));
@@ -248,7 +243,7 @@ asio::awaitable<void> Engine::write_by_halves(queue::WorkerId worker, std::vecto
     }
     if (rows.size() == 1 && rows.front().leavers.size() + (rows.front().done != 0 ? 1 : 0) <= 1) {
         queue::FinishedRow& row = rows.front();
-        log_unwritten(row.row, *failure);
+        log(LogLevel::error, "an outcome could not be written", {{"row_id", row.row}, {"error", failure->what()}});
         if (row.leavers.empty() || row.leavers.front().payload == unwritable_text) throw *failure;
         // A result that cannot be stored never can be; a text can be replaced.
         queue::Leaver& leaver = row.leavers.front();
@@ -266,6 +261,7 @@ void Engine::accept(Round& round, Answer answer) {
     const std::lock_guard lock(mutex_);
     const auto now = Clock::now();
     retry_delay_ = {};
+    if (trouble_.clear()) log(LogLevel::info, "claiming and writing work again");
     if (suspended_ || round.worker != worker_) return;  // those leases are gone
     for (const queue::RowId row : answer.lost) drop_row(row);
     if (!round.claims) return;
@@ -277,10 +273,9 @@ void Engine::accept(Round& round, Answer answer) {
     }
     alone_ = answer.alone;
     // As many rows as it might look at, with fewer jobs than guessed, is no empty line either.
-    const bool full = jobs >= round.request.jobs ||
-                      static_cast<int>(answer.bundles.size()) >= round.request.rows;
+    const bool full = jobs >= round.request.jobs || static_cast<int>(answer.bundles.size()) >= round.request.rows;
     pacing_.claimed(full ? jobs : round.request.jobs, jobs, now);
-    parts_.metrics.claimed(jobs);
+    parts_.metrics.count_claim(jobs);
     for (queue::Bundle& bundle : answer.bundles) hold(std::move(bundle), round.request.claim, now);
 }
 
@@ -288,24 +283,24 @@ void Engine::hold(queue::Bundle bundle, queue::ClaimNumber claim, Clock::time_po
     auto held = std::make_shared<HeldBundle>();
     const queue::Mask cancelled = bundle.cancel_requested & bundle.pending;
     const queue::Mask pending = bundle.pending & ~cancelled;
-    const auto leave_all = [&](queue::Mask jobs, queue::Leave as, const std::string& text,
-                               std::chrono::milliseconds after) {
-        for (int n = 0; n < queue::max_bundle_jobs; ++n) {
-            if ((jobs & queue::bit(n)) != 0) outcomes_.leave(bundle.id, claim, {n, as, text, after}, false, now);
-        }
-    };
+    const auto leave_all =
+        [&](queue::Mask jobs, queue::Leave as, const std::string& text, std::chrono::milliseconds after) {
+            for (int n = 0; n < queue::max_bundle_jobs; ++n) {
+                if ((jobs & queue::bit(n)) != 0) outcomes_.leave(bundle.id, claim, {n, as, text, after}, false, now);
+            }
+        };
     leave_all(cancelled, queue::Leave::cancel, "cancelled before it started", {});
     const auto kind = kinds_by_id_.find(bundle.kind);
     if (kind == kinds_by_id_.end()) {
         // Whoever serves a queue claims every kind of it, so that no kind can block the line.
         leave_all(pending, queue::Leave::snooze, {}, unknown_kind_snooze);
-        parts_.metrics.unknown_kind(queue::count(pending));
+        parts_.metrics.count_unknown_kind(queue::count(pending));
         unknown_kinds_.insert(bundle.kind);
         return;
     }
     boost::system::error_code error;
     json::value args = json::parse(bundle.args, error);
-    const int last = std::bit_width(static_cast<std::uint64_t>(bundle.pending)) - 1;
+    const int last = 63 - std::countl_zero(static_cast<std::uint64_t>(bundle.pending));
     if (error || !args.is_array() ||
         args.get_array().size() <= static_cast<std::size_t>(queue::element_of(bundle.id, last))) {
         leave_all(pending, queue::Leave::discard, "the row's args are broken: not an array with an element a job", {});
@@ -335,7 +330,9 @@ void Engine::failed(Round round, const db::Error& error) {
     retry_delay_ = std::clamp(retry_delay_ * 2, first_retry, longest_retry);
     const double jitter = std::uniform_real_distribution<double>(0.75, 1.25)(random_);
     quiet_until_ = now + std::chrono::duration_cast<Clock::duration>(retry_delay_ * jitter);
-    log_database_trouble("claim", error);
+    log_once(
+        trouble_, LogLevel::warn, "claiming and writing failed, it will be tried again", {{"error", error.what()}}
+    );
 }
 
 asio::awaitable<void> Engine::warn_unknown_kinds() {
@@ -349,7 +346,8 @@ asio::awaitable<void> Engine::warn_unknown_kinds() {
         db::Session session = co_await parts_.pool.checkout();
         const std::vector<queue::KindName> names = co_await queue::read_kinds(session);
         for (const queue::KindName& name : names) {
-            if (unknown.contains(name.id)) log_unknown_kind(name.name);
+            if (unknown.contains(name.id))
+                log(LogLevel::warn, "no handler for this kind: its jobs are snoozed", {{"kind", name.name}});
         }
     } catch (const db::Error&) {
         // The next claim of such a kind warns; the claims themselves tell of the database.
@@ -361,7 +359,7 @@ void Engine::drop_row(queue::RowId row) {
     for (auto& [job, running] : running_) {
         if (running.row == row) running.context->request_stop(jobs::StopReason::lease_lost);
     }
-    parts_.metrics.lease_lost();
+    parts_.metrics.count_leases_lost(1);
 }
 
 }  // namespace worker

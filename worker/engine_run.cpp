@@ -1,6 +1,5 @@
 // The engine's slots: how one job runs, from the line to its outcome.
 #include "worker/engine.hpp"
-#include "worker/log.hpp"
 #include "worker/verdict.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -14,7 +13,24 @@ namespace worker {
 
 namespace {
 constexpr int streak_limit = 64;  // jobs that a slot runs before it lets others have the thread
+
+AttemptEnd attempt_end(const std::optional<queue::Leaver>& leaver) {
+    if (!leaver) return AttemptEnd::completed;
+    switch (leaver->as) {
+        case queue::Leave::retry:
+            return AttemptEnd::retried;
+        case queue::Leave::snooze:
+            return AttemptEnd::snoozed;
+        case queue::Leave::discard:
+            return AttemptEnd::discarded;
+        case queue::Leave::cancel:
+            return AttemptEnd::cancelled;
+        case queue::Leave::complete_with_result:
+            break;
+    }
+    return AttemptEnd::completed;
 }
+}  // namespace
 
 void Engine::start_slots() {
     int starting = 0;
@@ -67,21 +83,22 @@ asio::awaitable<void> Engine::run_job(Start start) {
     job.args = std::move(held.args[static_cast<std::size_t>(queue::element_of(held.bundle.id, start.n))]);
     const auto key = static_cast<std::int64_t>(job.id);
     jobs::ContextHooks hooks;
-    hooks.on_progress = [this, row = held.bundle.id, claim = held.claim](
-                            const jobs::Job& of, const jobs::Progress& progress
-                        ) {
-        bool first = false;
-        {
-            const std::lock_guard lock(mutex_);
-            const auto running = running_.find(static_cast<std::int64_t>(of.id));
-            if (running == running_.end()) return;
-            first = !progress_.due();
-            running->second.reported = true;
-            progress_.report({of.id, row, claim, progress.done, progress.total, progress.message});
-        }
-        if (first) wakeup_.notify();
+    hooks.on_progress =
+        [this, row = held.bundle.id, claim = held.claim](const jobs::Job& of, const jobs::Progress& progress) {
+            bool first = false;
+            {
+                const std::lock_guard lock(mutex_);
+                const auto running = running_.find(static_cast<std::int64_t>(of.id));
+                if (running == running_.end()) return;
+                first = !progress_.due();
+                running->second.reported = true;
+                progress_.report({of.id, row, claim, progress.done, progress.total, progress.message});
+            }
+            if (first) wakeup_.notify();
+        };
+    hooks.on_log = [worker = worker_id()](const jobs::Job& of, jobs::LogLevel level, std::string_view line) {
+        log(level == jobs::LogLevel::warning ? LogLevel::warn : LogLevel::info, line, job_fields(of, worker));
     };
-    hooks.on_log = [](const jobs::Job& of, jobs::LogLevel level, std::string_view line) { log_line(of, level, line); };
     hooks.checkout = [this] { return parts_.pool.checkout(); };
     jobs::JobContext context(std::move(job), std::move(hooks));
     const auto started = Clock::now();
@@ -119,18 +136,19 @@ void Engine::record(Start& start, jobs::Outcome outcome, jobs::JobContext& conte
         progress_.forget(context.job().id);
         const bool completed = std::holds_alternative<jobs::Complete>(outcome);
         if (stopped == jobs::StopReason::lease_lost) {
-            parts_.metrics.lease_lost();
+            parts_.metrics.count_leases_lost(1);
         } else if (stopped == jobs::StopReason::shutdown && !completed) {
             // A polite stop is no failure: the job goes back, its attempt refunded.
             releases_.push_back({held.bundle.id, held.claim, queue::bit(start.n)});
+            held.kind->metrics->count(AttemptEnd::released, took);
         } else {
             const Attempt attempt{start.n, held.bundle.attempt, context.job().max_attempts, stopped};
             const VerdictLimits limits{parts_.config.limits.result};
             const double random = std::uniform_real_distribution<double>(0, 1)(random_);
             auto leaver = verdict(std::move(outcome), attempt, held.kind->kind->policy, limits, random);
-            held.kind->metrics->finished(leaver, took);
+            held.kind->metrics->count(attempt_end(leaver), took);
             if (leaver) {
-                log_leaver(context.job(), *leaver);
+                log_failure(context.job(), *leaver);
                 outcomes_.leave(held.bundle.id, held.claim, std::move(*leaver), reported, now);
             } else {
                 outcomes_.complete(held.bundle.id, held.claim, start.n, reported, now);

@@ -20,12 +20,12 @@
 
 namespace worker {
 
-struct KindMetrics;
+class KindMetrics;
 
 // A kind, as this process runs it.
 struct RunnableKind {
     const jobs::Kind* kind = nullptr;
-    KindMetrics* metrics = nullptr;
+    const KindMetrics* metrics = nullptr;
     int running = 0;
     int unstarted = 0;
 };

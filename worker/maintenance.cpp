@@ -39,7 +39,11 @@ constexpr std::chrono::seconds keep_workers = 1h;
 }  // namespace
 
 Maintenance::Maintenance(
-    asio::any_io_executor executor, db::Pool& pool, const Config& config, Engine& engine, Metrics& metrics,
+    asio::any_io_executor executor,
+    db::Pool& pool,
+    const Config& config,
+    Engine& engine,
+    Metrics& metrics,
     std::function<queue::WorkerId()> worker
 )
     : executor_(executor),
@@ -69,7 +73,7 @@ asio::awaitable<void> Maintenance::run() {
                     log(LogLevel::info, "leading: this worker does the maintenance");
                 }
                 leader_ = leads;
-                metrics_.set_leader(leads);
+                if (!leads) metrics_.set_queues({});
                 next_election_ = now + election_period;
             }
             if (leader_) co_await lead();
@@ -82,7 +86,8 @@ asio::awaitable<void> Maintenance::run() {
             leader_ = false;
             next_election_ = Clock::now() + 1s;
         }
-        const auto next = leader_ ? std::min({next_election_, next_promote_, next_fold_, next_rescue_}) : next_election_;
+        const auto next =
+            leader_ ? std::min({next_election_, next_promote_, next_fold_, next_rescue_}) : next_election_;
         co_await wakeup_.wait_until(std::max(next, Clock::now() + 10ms));
     }
     if (!leader_) co_return;
@@ -121,9 +126,8 @@ asio::awaitable<void> Maintenance::promote(Clock::time_point) {
 }
 
 asio::awaitable<void> Maintenance::fold() {
-    const queue::Folded folded = co_await db::transact(pool_, [](db::Session& session) {
-        return queue::fold_batch_changes(session);
-    });
+    const queue::Folded folded =
+        co_await db::transact(pool_, [](db::Session& session) { return queue::fold_batch_changes(session); });
     if (!folded.finished.empty()) engine_.wake();  // callbacks were enqueued
     db::Session session = co_await pool_.checkout();
     co_await queue::seal_due_batches(session, 100);
@@ -136,7 +140,8 @@ asio::awaitable<void> Maintenance::rescue(Clock::time_point now) {
     const std::vector<queue::SeenBeat> silent = watchman_.observe(workers, now);
     if (!silent.empty()) {
         for (const queue::WorkerId dead : co_await queue::declare_dead(session, silent)) {
-            log(LogLevel::warn, "worker declared dead: its jobs go back to the line",
+            log(LogLevel::warn,
+                "worker declared dead: its jobs go back to the line",
                 {{"worker_id", static_cast<std::int64_t>(dead)}});
         }
     }
@@ -145,9 +150,12 @@ asio::awaitable<void> Maintenance::rescue(Clock::time_point now) {
             co_await db::pipelined(session, queue::fix_plans(session), queue::rescue_jobs(session, rescue_rows));
         const queue::Rescued& rescued = std::get<1>(answers);
         if (rescued.rows == 0) break;
-        metrics_.rescued(rescued.jobs, rescued.quarantined);
-        log(LogLevel::warn, "jobs of dead workers rescued",
-            {{"jobs", rescued.jobs}, {"suspects", rescued.suspects}, {"quarantined", rescued.quarantined},
+        metrics_.count_rescues(rescued.jobs);
+        log(LogLevel::warn,
+            "jobs of dead workers rescued",
+            {{"jobs", rescued.jobs},
+             {"suspects", rescued.suspects},
+             {"quarantined", rescued.quarantined},
              {"cancelled", rescued.cancelled}});
         engine_.wake();
         if (rescued.rows < rescue_rows) break;
@@ -167,9 +175,7 @@ asio::awaitable<void> Maintenance::prune() {
     co_await queue::prune_dead_jobs(session, config_.retention.discarded, prune_rows);
     co_await queue::prune_batches(session, config_.retention.batches, prune_rows);
     co_await queue::prune_enqueue_keys(session, keep_keys, prune_rows);
-    co_await db::pipelined(
-        session, queue::fix_plans(session), queue::prune_workers(session, keep_workers, prune_rows)
-    );
+    co_await db::pipelined(session, queue::fix_plans(session), queue::prune_workers(session, keep_workers, prune_rows));
 }
 
 asio::awaitable<void> Maintenance::measure() {
@@ -181,7 +187,13 @@ asio::awaitable<void> Maintenance::measure() {
     }
     const auto answers =
         co_await db::pipelined(session, queue::fix_plans(session), queue::read_depth(session, lanes, depth_rows));
-    metrics_.set_depth(queues, std::get<1>(answers));
+    std::vector<QueueDepth> depths;
+    for (const queue::QueueDepth& depth : std::get<1>(answers)) {
+        const auto queue = std::ranges::find(queues, depth.queue, &queue::Queue::id);
+        if (queue == queues.end()) continue;
+        depths.push_back({queue->name, depth.scheduled, depth.available, depth.running, 0, depth.oldest.value_or(0ms)});
+    }
+    metrics_.set_queues(std::move(depths));
 }
 
 }  // namespace worker

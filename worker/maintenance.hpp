@@ -11,8 +11,8 @@
 #include "worker/engine.hpp"
 #include "worker/logging.hpp"
 #include "worker/metrics.hpp"
-#include "worker/watchman.hpp"
 #include "worker/wakeup.hpp"
+#include "worker/watchman.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -29,7 +29,11 @@ public:
 
     // `worker` answers the id under which the process lives now.
     Maintenance(
-        boost::asio::any_io_executor executor, db::Pool& pool, const Config& config, Engine& engine, Metrics& metrics,
+        boost::asio::any_io_executor executor,
+        db::Pool& pool,
+        const Config& config,
+        Engine& engine,
+        Metrics& metrics,
         std::function<queue::WorkerId()> worker
     );
 

@@ -16,7 +16,9 @@ class ProgressBuffer {
 public:
     using Time = std::chrono::steady_clock::time_point;
 
-    void report(queue::TaskProgress progress) { latest_[static_cast<std::int64_t>(progress.job)] = std::move(progress); }
+    void report(queue::TaskProgress progress) {
+        latest_[static_cast<std::int64_t>(progress.job)] = std::move(progress);
+    }
     // The job ended: its outcome says the rest.
     void forget(queue::JobId job) { latest_.erase(static_cast<std::int64_t>(job)); }
     // When it may be written; nothing when there is nothing to write.

@@ -12,11 +12,19 @@ namespace worker {
 
 namespace {
 
-queue::Leaver failed(std::string_view error, std::optional<std::chrono::milliseconds> after, const Attempt& attempt,
-                     const jobs::KindPolicy& policy, const VerdictLimits& limits, double random) {
+queue::Leaver failed(
+    std::string_view error,
+    std::optional<std::chrono::milliseconds> after,
+    const Attempt& attempt,
+    const jobs::KindPolicy& policy,
+    const VerdictLimits& limits,
+    double random
+) {
     const int allowed = policy.max_attempts.value_or(attempt.max_attempts);
     return {
-        attempt.n, queue::after_failure(attempt.attempt, allowed), clean_text(error, limits.error),
+        attempt.n,
+        queue::after_failure(attempt.attempt, allowed),
+        clean_text(error, limits.error),
         after.value_or(queue::backoff_delay(policy.backoff, attempt.attempt, random))
     };
 }
@@ -35,7 +43,10 @@ std::string clean_text(std::string_view text, std::size_t limit) {
 }
 
 std::optional<queue::Leaver> verdict(
-    jobs::Outcome outcome, const Attempt& attempt, const jobs::KindPolicy& policy, const VerdictLimits& limits,
+    jobs::Outcome outcome,
+    const Attempt& attempt,
+    const jobs::KindPolicy& policy,
+    const VerdictLimits& limits,
     double random
 ) {
     using Verdict = std::optional<queue::Leaver>;
@@ -48,7 +59,8 @@ std::optional<queue::Leaver> verdict(
                 std::string result = boost::json::serialize(*one.result);
                 if (result.size() > limits.result) {
                     return queue::Leaver{
-                        attempt.n, queue::Leave::discard,
+                        attempt.n,
+                        queue::Leave::discard,
                         "the result has " + std::to_string(result.size()) + " bytes; limits.result is " +
                             std::to_string(limits.result)
                     };
