@@ -10,6 +10,10 @@ void JobContext::progress(std::int64_t done, std::int64_t total, std::string mes
     if (hooks_.on_progress) hooks_.on_progress(job_, {done, total, std::move(message)});
 }
 
+void JobContext::log(LogLevel level, std::string_view line) const {
+    if (hooks_.on_log) hooks_.on_log(job_, level, line);
+}
+
 boost::asio::awaitable<db::Session> JobContext::checkout() {
     if (!hooks_.checkout) throw std::logic_error("this context has no database: set ContextHooks::checkout");
     return hooks_.checkout();

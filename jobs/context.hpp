@@ -18,10 +18,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
-
-namespace spdlog {
-class logger;
-}
+#include <string_view>
 
 namespace jobs {
 
@@ -46,9 +43,13 @@ struct Progress {
     std::string message;
 };
 
-// How a context reaches the world. All may be empty.
+// What a handler's log line is: a remark, or something to look at.
+enum class LogLevel { info, warning };
+
+// How a context reaches the world. All may be empty. Thread: called on whatever thread the handler runs.
 struct ContextHooks {
     std::function<void(const Job&, const Progress&)> on_progress;
+    std::function<void(const Job&, LogLevel, std::string_view line)> on_log;
     // Lends a session of the worker's pool for the length of one call.
     std::function<boost::asio::awaitable<db::Session>()> checkout;
 };
@@ -65,6 +66,9 @@ public:
 
     // Reports task progress. Cheap: the worker writes the latest at most once a second, and always the last.
     void progress(std::int64_t done, std::int64_t total, std::string message = {});
+
+    // Writes one line, without its end, to the worker's log with the job's fields. Nothing without a hook.
+    void log(LogLevel level, std::string_view line) const;
 
     // A session of the worker's pool, for as long as the caller keeps it: a short call, never the job's own long work.
     // Throws: std::logic_error in a context without a pool.

@@ -1,0 +1,67 @@
+#pragma once
+
+// How a program speaks to the worker: lines of its standard output and its way of ending. Pure.
+//
+// A line of stdout that is a JSON object whose only member is one of these is a message; all else is log:
+//
+//   {"progress": 40}                                             percent
+//   {"progress": {"done": 3, "total": 10, "message": "page 3"}}  total and message may be missing
+//   {"result": ANY}                                              kept when the attempt completes; the last one counts
+//   {"retry": "why"}    {"retry": {"after": 30, "error": "why"}} again; seconds; without `after` the kind's backoff
+//   {"snooze": 30}      {"snooze": {"for": 30, "reason": "why"}} again after so many seconds, attempt refunded
+//   {"discard": "why"}  {"discard": {"error": "why"}}            never again
+//
+// The outcome, the first that applies:
+//
+//   1  the worker stopped the program: cancelled is a cancel, timeout a retry; a lost lease or a worker that stops are
+//      a retry too, which the worker turns into nothing and into a release. Only for a worker that stops: a program
+//      that still printed its result and exited 0 completes
+//   2  a signal ended it: retry
+//   3  it said retry, snooze or discard: that, whatever the exit code; the last one counts. One that cannot be
+//      understood is a retry which says so: taking it for a log line could complete a job that asked for the opposite
+//   4  exit 0: complete, with the result; discard when the result is over its limit, retry when it is broken
+//   5  exit 65 (EX_DATAERR): discard; exit 75 (EX_TEMPFAIL): snooze for 60 s; any other: retry
+
+#include "jobs/context.hpp"
+#include "jobs/outcome.hpp"
+#include "jobs/process.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace jobs {
+
+struct LogLine {
+    std::string warning;  // what is wrong with a line that looks like a message; empty for ordinary log
+};
+struct OnSuccess {  // what exit 0 comes to: complete with a result, or why that cannot be
+    Outcome outcome;
+};
+struct Verdict {  // what comes of the attempt, whatever the exit code
+    Outcome outcome;
+};
+using Message = std::variant<LogLine, Progress, OnSuccess, Verdict>;
+
+// Reads one line of a program's standard output, of which `left_out` bytes were too many to keep.
+// Broken UTF-8 in it counts as U+FFFD.
+Message read_line(std::string_view line, std::size_t left_out, std::size_t result_limit);
+
+// What a program has said and how it ended.
+struct Ending {
+    ProcessExit exit;
+    Outcome on_success = Complete{};
+    std::optional<Outcome> verdict;
+    StopReason stopped = StopReason::none;  // why the worker stopped it
+    std::chrono::milliseconds timeout{0};   // how long it was allowed, when that is why
+    std::string log_tail;                   // its last lines, put behind the error text
+};
+
+Outcome outcome_of(Ending ending);
+
+// The outcome of an attempt that was told to stop.
+Outcome outcome_of_stop(StopReason reason, std::chrono::milliseconds timeout);
+
+}  // namespace jobs

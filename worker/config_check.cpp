@@ -1,0 +1,179 @@
+#include "db/url.hpp"
+#include "worker/config_keys.hpp"
+#include "worker/config_sources.hpp"
+#include "worker/config_value.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <string_view>
+#include <thread>
+
+namespace worker {
+
+namespace {
+
+bool is_from_file(const Draft& draft, const std::string& key) {
+    return draft.place_of(key).starts_with("file ");
+}
+
+bool is_from_command_line(const Draft& draft, const std::string& key) {
+    return draft.place_of(key) == "command line";
+}
+
+// config.yml:12 and the like: neither an environment variable, nor a secret's file, nor the command line.
+bool is_written_in_config(const Draft& draft, const std::string& key) {
+    const std::string place = draft.place_of(key);
+    return !place.empty() && !place.starts_with("environment variable ") && !place.starts_with(".env:") &&
+           !is_from_file(draft, key) && !is_from_command_line(draft, key);
+}
+
+// The secret in a file that a key names, without the line's end that editors add. Empty: none, or reported.
+std::optional<std::string> read_secret(Draft& draft, const std::string& key, const std::string& path) {
+    if (path.empty()) return {};
+    const std::filesystem::path whole = std::filesystem::path(draft.loaded.config.folder) / path;
+    std::optional<std::string> text = read_text_file(whole.string());
+    if (text) text->erase(text->find_last_not_of("\r\n") + 1);
+    if (text && !text->empty()) return text;
+    draft.report(key, draft.place_of(key), in_quotes(path) + (text ? " is empty" : " cannot be read"));
+    return {};
+}
+
+void read_url_file(Draft& draft) {
+    DatabaseConfig& database = draft.loaded.config.database;
+    if (is_from_command_line(draft, "database.url") && !is_from_command_line(draft, "database.url_file")) return;
+    if (const auto url = read_secret(draft, "database.url_file", database.url_file)) {
+        database.connection.url = *url;
+        draft.places["database.url"] = "file " + database.url_file + " (" + draft.place_of("database.url_file") + ")";
+    }
+}
+
+void check_production_url(Draft& draft, const std::string& key, const db::Url& given, const db::Url& used) {
+    const Config& config = draft.loaded.config;
+    if (config.environment != Environment::production) return;
+    const std::string place = draft.place_of(key);
+    if (given.has_password && is_written_in_config(draft, key) && !is_allowed(config, "plain_password")) {
+        draft.report(
+            key,
+            place,
+            "a password in config.yml is an error in production; use database.password_file, database.url_file or "
+            "an environment variable, or permit it with allow: [plain_password]"
+        );
+    }
+    if (used.uses_tcp() && !used.verifies_server() && !is_allowed(config, "sslmode")) {
+        draft.report(
+            key,
+            place,
+            "sslmode is " + used.sslmode +
+                "; over TCP production needs sslmode=verify-full, or permit less with allow: [sslmode]"
+        );
+    }
+}
+
+// Replaces `text` by the normalised URL, with the password of password_file.
+std::string normalise(
+    Draft& draft, const std::string& key, std::string& text, const std::optional<std::string>& password
+) {
+    if (text.empty()) return {};
+    const auto given = db::parse_url(text);
+    if (!given) {
+        draft.report(key, draft.place_of(key), given.error().what);
+        return {};
+    }
+    for (const std::string& ignored : given->ignored) {
+        draft.loaded.notes.push_back(key + ": " + ignored + " is the Python driver's own and is ignored");
+    }
+    const auto used = password ? db::with_password(*given, *password) : given;
+    if (!used) {
+        draft.report(key, draft.place_of(key), used.error().what);
+        return {};
+    }
+    check_production_url(draft, key, *given, *used);
+    text = used->text;
+    return used->shown;
+}
+
+void check_database(Draft& draft) {
+    Config& config = draft.loaded.config;
+    DatabaseConfig& database = config.database;
+    read_url_file(draft);
+    const auto password = read_secret(draft, "database.password_file", database.password_file);
+    if (database.connection.url.empty() && config.environment != Environment::dev && database.url_file.empty()) {
+        draft.report(
+            "database.url", "", "is missing; only dev has an embedded database. Set DATABASE_URL, or database.url_file"
+        );
+    }
+    if (database.connection.url.empty() && password && config.environment == Environment::dev) {
+        draft.report("database.password_file", draft.place_of("database.password_file"), "needs a database.url");
+    }
+    database.shown_url = normalise(draft, "database.url", database.connection.url, password);
+    normalise(draft, "database.direct_url", database.direct_url, password);
+    if (config.environment == Environment::production && database.echo && !is_allowed(config, "echo")) {
+        draft.report(
+            "database.echo",
+            draft.place_of("database.echo"),
+            "true is an error in production; leave it away, or permit it with allow: [echo]"
+        );
+    }
+}
+
+void check_worker(Draft& draft) {
+    const Config& config = draft.loaded.config;
+    if (config.worker.heartbeat * 3 > config.worker.lease_timeout) {
+        draft.report(
+            "worker.lease_timeout",
+            draft.place_of("worker.lease_timeout"),
+            show_duration(config.worker.lease_timeout) + " is less than three times worker.heartbeat (" +
+                show_duration(config.worker.heartbeat) + "): one late heartbeat would look like death"
+        );
+    }
+    std::vector<std::string> declared;
+    for (const auto& [name, queue] : config.queues) declared.push_back(name);
+    for (const std::string& name : config.worker.queues) {
+        if (config.queues.contains(name)) continue;
+        const std::string likely = nearest(name, declared);
+        draft.report(
+            "worker.queues",
+            draft.place_of("worker.queues"),
+            in_quotes(name) + " is not declared under queues" +
+                (likely.empty() ? "; declared: " + join(declared) : "; did you mean " + likely + "?")
+        );
+    }
+}
+
+void complete_handler(Draft& draft, const std::string& kind, HandlerConfig& handler) {
+    const Config& config = draft.loaded.config;
+    const std::string name = "handlers." + kind;
+    const bool tried = std::ranges::any_of(draft.loaded.problems, [&](const Problem& problem) {
+        return problem.key == name + ".exec" || problem.key == name + ".http";
+    });
+    if (handler.exec.command.empty() && !tried) {
+        draft.report(name, draft.place_of(name), "needs exec: [program, argument, ...]");
+    }
+    const jobs::Backoff& backoff = handler.policy.backoff;
+    if (backoff.first > backoff.cap) {
+        const std::string cap = name + ".backoff.cap";
+        const std::string place =
+            draft.place_of(cap).empty() ? draft.place_of(name + ".backoff.first") : draft.place_of(cap);
+        draft.report(
+            cap, place, show_duration(backoff.cap) + " is less than backoff.first, " + show_duration(backoff.first)
+        );
+    }
+    handler.exec.cwd = (std::filesystem::path(config.folder) / handler.exec.cwd).lexically_normal().string();
+    if (handler.exec.cwd.size() > 1 && handler.exec.cwd.ends_with('/')) handler.exec.cwd.pop_back();
+    handler.exec.output_limit = handler.output.value_or(config.limits.output);
+    handler.exec.result_limit = config.limits.result;
+}
+
+}  // namespace
+
+void check_config(Draft& draft) {
+    Config& config = draft.loaded.config;
+    if (config.worker.threads == 0) {
+        config.worker.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+    }
+    check_database(draft);
+    check_worker(draft);
+    for (auto& [kind, handler] : config.handlers) complete_handler(draft, kind, handler);
+}
+
+}  // namespace worker
