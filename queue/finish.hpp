@@ -9,6 +9,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <chrono>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -29,6 +30,7 @@ struct Leaver {
     Leave as = Leave::retry;
     std::string payload;  // UTF-8 without NUL
     std::chrono::milliseconds after{0};
+    std::optional<std::chrono::milliseconds> took{};  // how long the handler ran; history keeps when it started
 };
 
 // What became of a row's jobs. Jobs in neither `done` nor `leavers` go on running.

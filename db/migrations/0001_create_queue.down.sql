@@ -13,6 +13,8 @@ drop table task_queue.bundles;
 drop function task_queue.intern_kind(text);
 drop table task_queue.queues;
 drop table task_queue.kinds;
+drop function task_queue.add_error(json, integer, text);
+drop function task_queue.pieces(bigint, bigint, integer, json);
 drop function task_queue.element_of(bigint, integer);
 drop function task_queue.first_job(bigint);
 drop function task_queue.count_jobs(bigint);

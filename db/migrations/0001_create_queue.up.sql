@@ -23,6 +23,43 @@ create function task_queue.element_of(row_id bigint, n integer) returns integer
     language sql immutable parallel safe
     return case when row_id & 64 <> 0 then 0 else n - (row_id & 127)::integer end;
 
+-- Rows for some of a row's jobs: in ascending order, `size` jobs to a row but the last. Each carries the args from its
+-- first to its last job, with null for those between that are not its own.
+create function task_queue.pieces(row_id bigint, jobs bigint, size integer, args json)
+    returns table (piece_id bigint, piece bigint, piece_args json)
+    language sql immutable parallel safe rows 4
+begin atomic
+    select (row_id & ~127::bigint) + min(n), bit_or(1::bigint << n),
+        ('[' || string_agg(repeat('null,', gap) || element, ',' order by n) || ']')::json
+    from (
+        select n, element, nth, n - lag(n, 1, n - 1) over (partition by nth order by n) - 1 as gap
+        from (
+            select place.n, e.element::text, (row_number() over (order by place.n) - 1) / size as nth
+            from json_array_elements(args) with ordinality e (element, nth)
+            cross join lateral (
+                select (case when row_id & 64 <> 0 then row_id & 63 else (row_id & 127) + e.nth - 1 end)::integer as n
+            ) place
+            where place.n < 63 and (jobs >> place.n) & 1 = 1
+        ) numbered
+    ) spaced
+    group by nth;
+end;
+
+-- A job's failures with one more, the ten latest of them, oldest first.
+create function task_queue.add_error(errors json, attempt integer, error text) returns json
+    language sql stable
+begin atomic
+    select json_agg(latest.failure order by latest.place)
+    from (
+        select known.failure, known.place
+        from json_array_elements(coalesce(errors, '[]'::json)) with ordinality known (failure, place)
+        union all
+        select json_build_object('attempt', attempt, 'at', now(), 'error', error), 9223372036854775807
+        order by place desc
+        limit 10
+    ) latest;
+end;
+
 create table task_queue.kinds (
     id integer generated always as identity,
     name text not null,

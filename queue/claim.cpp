@@ -1,0 +1,189 @@
+#include "queue/claim.hpp"
+
+#include "queue/statements.hpp"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+#include <utility>
+
+namespace queue {
+
+namespace {
+
+Bundle bundle_from_row(const db::Row& row) {
+    return {
+        .id = row.get<RowId>(0),
+        .kind = row.get<KindId>(1),
+        .queue = row.get<QueueId>(2),
+        .priority = row.get<std::int16_t>(3),
+        .members = row.get<Mask>(4),
+        .pending = row.get<Mask>(5),
+        .cancel_requested = row.get<Mask>(6),
+        .cut = row.get<bool>(7),
+        .attempt = row.get<int>(8),
+        .max_attempts = row.get<int>(9),
+        .rescues = row.get<int>(10),
+        .strikes = row.get<int>(11),
+        .batch = row.get<std::optional<std::string>>(12),
+        .run_at = row.get<db::TimePoint>(13),
+        .args = row.get<std::string>(14),
+        .meta = row.get<std::optional<std::string>>(15).value_or(""),
+    };
+}
+
+// The lanes as the parallel arrays that the statements take.
+struct LaneArrays {
+    explicit LaneArrays(const std::vector<LaneCursor>& lanes) {
+        for (const LaneCursor& lane : lanes) {
+            queues.push_back(static_cast<std::int16_t>(lane.queue));
+            priorities.push_back(lane.priority);
+            after.push_back(static_cast<std::int64_t>(lane.after));
+            until.push_back(static_cast<std::int64_t>(lane.until));
+        }
+    }
+    std::vector<std::int16_t> queues;
+    std::vector<std::int16_t> priorities;
+    std::vector<std::int64_t> after;
+    std::vector<std::int64_t> until;
+};
+
+// `returning` promises no order.
+void sort_by_lane(std::vector<Bundle>& bundles, const std::vector<LaneCursor>& lanes) {
+    std::map<std::pair<QueueId, std::int16_t>, std::size_t> places;
+    for (const LaneCursor& lane : lanes) places.emplace(std::pair(lane.queue, lane.priority), places.size());
+    std::ranges::sort(bundles, {}, [&](const Bundle& bundle) {
+        return std::pair(places[std::pair(bundle.queue, bundle.priority)], bundle.id);
+    });
+}
+
+}  // namespace
+
+// found:   rows are locked before they can be counted, lane by lane, until there are enough of them. The locking select
+//          runs once, as an array of tids: as a joined subquery the planner may run it more than once.
+// taken:   those whose jobs are wanted, and how many jobs of the last one.
+// claimed: by tid, a row that changed between snapshot and lock is not found. So the rest of a cut row is made from
+//          what was updated, never from what was locked.
+// Index: ix_bundles_queue_id_priority_id.
+const db::Statement claim_bundles_sql{"claim_bundles", R"sql(
+    with found as materialized (
+        select line.*, lane.place
+        from unnest($3::smallint[], $4::smallint[], $5::bigint[], $6::bigint[])
+            with ordinality lane (queue_id, priority, after, until, place)
+        cross join lateral (
+            select b.ctid as tid, b.id, b.pending, task_queue.count_jobs(b.pending) as jobs,
+                case when b.kind_id = any ($9::integer[]) then 1 else $7::integer end as size
+            from task_queue.bundles b
+            where b.queue_id = lane.queue_id and b.priority = lane.priority and b.state = 1
+              and b.id > lane.after and b.id <= lane.until
+            order by b.id
+            limit $8::integer
+            for update skip locked
+        ) line
+        where exists (select from task_queue.workers where id = $1::bigint and dead_at is null)
+        limit $8::integer
+    ),
+    counted as (
+        select *, least(jobs, size) as worth,
+            sum(least(jobs, size)) over (order by place, id rows unbounded preceding) - least(jobs, size) as before
+        from found
+    ),
+    taken as materialized (
+        select tid, id, pending, size, jobs, least(worth, $7::integer - before)::integer as gives
+        from counted
+        where before < $7::integer
+    ),
+    cut as materialized (
+        select id, size,
+            pending & ~(
+                select bit_or(1::bigint << n)
+                from (
+                    select n from generate_series(0, 62) n where (pending >> n) & 1 = 1 order by n limit gives
+                ) first
+            ) as rest
+        from taken
+        where gives < jobs
+    ),
+    claimed as (
+        update task_queue.bundles b
+        set state = 2, worker_id = $1::bigint, claim_number = $2::bigint, claimed_at = now(), attempt = b.attempt + 1,
+            members = b.members & ~coalesce((select rest from cut where cut.id = b.id), 0),
+            pending = b.pending & ~coalesce((select rest from cut where cut.id = b.id), 0)
+        where b.ctid = any (array(select tid from taken))
+        returning b.*
+    ),
+    returned as (
+        insert into task_queue.bundles (
+            id, members, pending, run_at, created_at, batch_id, kind_id, queue_id, priority, state, attempt,
+            max_attempts, rescues, meta, args
+        )
+        select piece_id, piece, piece, run_at, created_at, batch_id, kind_id, queue_id, priority, 1, attempt - 1,
+            max_attempts, rescues, meta, piece_args
+        from cut
+        join claimed using (id)
+        cross join lateral task_queue.pieces(id, rest, size, args)
+    ),
+    marked as (
+        update task_queue.workers set hungry = true
+        where id = $1::bigint and not hungry and $10::boolean
+          and (select coalesce(sum(gives), 0) from taken) < $7::integer
+    )
+    select id, kind_id, queue_id, priority, members, pending, cancel_requested, id in (select id from cut), attempt,
+        max_attempts, rescues, strikes, batch_id, run_at, args, meta
+    from claimed
+)sql"};
+
+boost::asio::awaitable<std::vector<Bundle>> claim_bundles(db::Session& session, ClaimRequest request) {
+    const LaneArrays lanes(request.lanes);
+    const db::Rows rows = co_await session.execute(
+        claim_bundles_sql,
+        request.worker,
+        request.claim,
+        lanes.queues,
+        lanes.priorities,
+        lanes.after,
+        lanes.until,
+        request.jobs,
+        request.rows,
+        request.own_row,
+        request.mark_hungry
+    );
+    std::vector<Bundle> bundles = db::map_rows(rows, bundle_from_row);
+    sort_by_lane(bundles, request.lanes);
+    co_return bundles;
+}
+
+// The strike is counted before the job runs, and taken back by whatever outcome it reports.
+// Index: ix_bundles_queue_id_priority_id_suspect.
+const db::Statement claim_suspect_sql{"claim_suspect", R"sql(
+    with found as materialized (
+        select line.tid
+        from unnest($3::smallint[], $4::smallint[]) with ordinality lane (queue_id, priority, place)
+        cross join lateral (
+            select b.ctid as tid
+            from task_queue.bundles b
+            where b.queue_id = lane.queue_id and b.priority = lane.priority and b.state = 4
+            order by b.id
+            limit 1
+            for update skip locked
+        ) line
+        where exists (select from task_queue.workers where id = $1::bigint and dead_at is null)
+        limit 1
+    )
+    update task_queue.bundles
+    set state = 2, worker_id = $1::bigint, claim_number = $2::bigint, claimed_at = now(), attempt = attempt + 1,
+        strikes = strikes + 1
+    where ctid = any (array(select tid from found))
+    returning id, kind_id, queue_id, priority, members, pending, cancel_requested, false, attempt, max_attempts,
+        rescues, strikes, batch_id, run_at, args, meta
+)sql"};
+
+boost::asio::awaitable<std::optional<Bundle>> claim_suspect(db::Session& session, ClaimRequest request) {
+    const LaneArrays lanes(request.lanes);
+    const db::Rows rows =
+        co_await session.execute(claim_suspect_sql, request.worker, request.claim, lanes.queues, lanes.priorities);
+    if (rows.empty()) co_return std::nullopt;
+    co_return bundle_from_row(rows.front());
+}
+
+}  // namespace queue

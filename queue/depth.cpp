@@ -1,0 +1,86 @@
+#include "queue/depth.hpp"
+
+#include "queue/statements.hpp"
+
+namespace queue {
+
+// Indexes: ix_bundles_queue_id_priority_id, its _suspect twin, ix_bundles_run_at, ix_bundles_worker_id.
+const db::Statement read_depth_sql{"read_depth", R"sql(
+    with line as (
+        select lane.queue_id, head.jobs, head.oldest, head.more
+        from unnest($1::smallint[], $2::smallint[], $3::bigint[]) lane (queue_id, priority, after)
+        cross join lateral (
+            select sum(task_queue.count_jobs(pending)) as jobs, min(run_at) as oldest, count(*) = $4::integer as more
+            from (
+                select pending, run_at
+                from task_queue.bundles b
+                where b.queue_id = lane.queue_id and b.priority = lane.priority and b.state = 1 and b.id > lane.after
+                order by b.id
+                limit $4::integer
+            ) available
+            union all
+            select sum(task_queue.count_jobs(pending)), min(run_at), count(*) = $4::integer
+            from (
+                select pending, run_at
+                from task_queue.bundles b
+                where b.queue_id = lane.queue_id and b.priority = lane.priority and b.state = 4
+                order by b.id
+                limit $4::integer
+            ) suspect
+        ) head
+    ),
+    lines as (
+        select queue_id, sum(jobs) as jobs, min(oldest) as oldest, bool_or(more) as more from line group by queue_id
+    ),
+    waiting as materialized (
+        select queue_id, pending
+        from task_queue.bundles
+        where state in (0, 3)
+        order by run_at
+        limit $4::integer
+    ),
+    running as materialized (
+        select queue_id, pending
+        from task_queue.bundles
+        where state = 2
+        order by worker_id
+        limit $4::integer
+    )
+    select q.id, coalesce(lines.jobs, 0)::bigint,
+        coalesce((select sum(task_queue.count_jobs(pending)) from waiting where queue_id = q.id), 0)::bigint,
+        coalesce((select sum(task_queue.count_jobs(pending)) from running where queue_id = q.id), 0)::bigint,
+        coalesce(lines.more, false) or (select count(*) from waiting) = $4::integer
+            or (select count(*) from running) = $4::integer,
+        (greatest(extract(epoch from now() - lines.oldest), 0) * 1000)::bigint
+    from task_queue.queues q
+    left join lines on lines.queue_id = q.id
+    order by q.id
+)sql"};
+
+boost::asio::awaitable<std::vector<QueueDepth>> read_depth(
+    db::Session& session, std::span<const LaneCursor> lanes, int rows
+) {
+    std::vector<QueueId> queues;
+    std::vector<std::int16_t> priorities;
+    std::vector<RowId> after;
+    for (const LaneCursor& lane : lanes) {
+        queues.push_back(lane.queue);
+        priorities.push_back(lane.priority);
+        after.push_back(lane.after);
+    }
+    const db::Rows depths = co_await session.execute(read_depth_sql, queues, priorities, after, rows);
+    co_return db::map_rows(depths, [](const db::Row& row) {
+        QueueDepth depth{
+            .queue = row.get<QueueId>(0),
+            .available = row.get<std::int64_t>(1),
+            .scheduled = row.get<std::int64_t>(2),
+            .running = row.get<std::int64_t>(3),
+            .bounded = row.get<bool>(4),
+            .oldest = {},
+        };
+        if (!row.is_null(5)) depth.oldest = std::chrono::milliseconds(row.get<std::int64_t>(5));
+        return depth;
+    });
+}
+
+}  // namespace queue

@@ -1,0 +1,84 @@
+#include "queue/release.hpp"
+
+#include "queue/statements.hpp"
+
+#include <map>
+#include <utility>
+
+namespace queue {
+
+// given:   a job below one that goes on is not handed back, so that the piece that keeps the row holds its lowest job
+//          and the new row cannot have the same id.
+// See finish_jobs for `id = any`, width_bucket and what is not written in held.
+// Index: pk_bundles.
+const db::Statement release_jobs_sql{"release_jobs", R"sql(
+    with held as materialized (
+        select b.*, b.pending & ($4::bigint[])[width_bucket(b.id, $2::bigint[])] as unstarted
+        from task_queue.bundles b
+        where b.id = any ($2::bigint[]) and b.worker_id = $1::bigint
+          and b.claim_number = ($3::bigint[])[width_bucket(b.id, $2::bigint[])]
+        order by b.id
+        for update
+    ),
+    given as materialized (
+        select *,
+            case
+                when unstarted = pending then pending
+                else unstarted & ~((pending & ~unstarted & -(pending & ~unstarted)) - 1)
+            end as gives
+        from held
+    ),
+    whole as (
+        update task_queue.bundles
+        set state = 1, worker_id = null, claimed_at = null, attempt = greatest(attempt - 1, 0), strikes = 0
+        where id = any (array(select id from given where gives = pending))
+    ),
+    shortened as (
+        update task_queue.bundles b
+        set members = b.members & ~(select gives from given where given.id = b.id),
+            pending = b.pending & ~(select gives from given where given.id = b.id),
+            cancel_requested = b.cancel_requested & ~(select gives from given where given.id = b.id)
+        where b.id = any (array(select id from given where gives <> 0 and gives <> pending))
+    ),
+    returned as (
+        insert into task_queue.bundles (
+            id, members, pending, cancel_requested, run_at, created_at, batch_id, kind_id, queue_id, priority, state,
+            attempt, max_attempts, rescues, meta, args
+        )
+        select piece_id, piece, piece, cancel_requested & piece, run_at, created_at, batch_id, kind_id, queue_id,
+            priority, 1, greatest(attempt - 1, 0), max_attempts, rescues, meta, piece_args
+        from given
+        cross join lateral task_queue.pieces(id, gives, 63, args)
+        where gives <> 0 and gives <> pending
+    ),
+    woken as materialized (
+        select task_queue.wake_workers(name)
+        from task_queue.queues
+        where id in (select queue_id from given where gives <> 0)
+    )
+    select id, claim_number, gives
+    from given
+    where gives <> 0 and (select count(*) from woken) >= 0
+)sql"};
+
+boost::asio::awaitable<std::vector<Unstarted>> release_jobs(
+    db::Session& session, WorkerId worker, std::span<const Unstarted> unstarted
+) {
+    if (unstarted.empty()) co_return std::vector<Unstarted>();
+    std::map<std::pair<RowId, ClaimNumber>, Mask> by_lease;
+    for (const Unstarted& row : unstarted) by_lease[std::pair(row.row, row.claim)] |= row.jobs;
+    std::vector<RowId> rows;
+    std::vector<ClaimNumber> claims;
+    std::vector<Mask> jobs;
+    for (const auto& [lease, mask] : by_lease) {
+        rows.push_back(lease.first);
+        claims.push_back(lease.second);
+        jobs.push_back(mask);
+    }
+    const db::Rows released = co_await session.execute(release_jobs_sql, worker, rows, claims, jobs);
+    co_return db::map_rows(released, [](const db::Row& row) {
+        return Unstarted{.row = row.get<RowId>(0), .claim = row.get<ClaimNumber>(1), .jobs = row.get<Mask>(2)};
+    });
+}
+
+}  // namespace queue

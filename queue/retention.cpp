@@ -1,0 +1,96 @@
+#include "queue/retention.hpp"
+
+#include "queue/statements.hpp"
+
+namespace queue {
+
+const db::Statement create_partitions_sql{"create_partitions", "select task_queue.create_partitions($1::integer)"};
+
+boost::asio::awaitable<int> create_partitions(db::Session& session, int days) {
+    const db::Rows rows = co_await session.execute(create_partitions_sql, days);
+    co_return rows.front().get<int>(0);
+}
+
+const db::Statement drop_partition_sql{
+    "drop_partition", "select task_queue.drop_partition(make_interval(secs => $1::bigint))"
+};
+
+boost::asio::awaitable<std::optional<std::string>> drop_partition(db::Session& session, std::chrono::seconds keep) {
+    const db::Rows rows = co_await session.execute(drop_partition_sql, std::int64_t{keep.count()});
+    co_return rows.front().get<std::optional<std::string>>(0);
+}
+
+namespace {
+
+boost::asio::awaitable<int> prune(
+    db::Session& session, const db::Statement& statement, std::chrono::seconds keep, int rows
+) {
+    const db::Rows pruned = co_await session.execute(statement, std::int64_t{keep.count()}, rows);
+    co_return static_cast<int>(pruned.affected());
+}
+
+}  // namespace
+
+const db::Statement prune_dead_jobs_sql{"prune_dead_jobs", R"sql(
+    delete from task_queue.dead_jobs
+    where id = any (array(
+        select id from task_queue.dead_jobs
+        where died_at < now() - make_interval(secs => $1::bigint)
+        order by died_at
+        limit $2::integer
+        for update skip locked
+    ))
+)sql"};
+
+boost::asio::awaitable<int> prune_dead_jobs(db::Session& session, std::chrono::seconds keep, int rows) {
+    return prune(session, prune_dead_jobs_sql, keep, rows);
+}
+
+const db::Statement prune_batches_sql{"prune_batches", R"sql(
+    delete from task_queue.batches
+    where id = any (array(
+        select id from task_queue.batches
+        where finished_at < now() - make_interval(secs => $1::bigint)
+        order by finished_at
+        limit $2::integer
+        for update skip locked
+    ))
+)sql"};
+
+boost::asio::awaitable<int> prune_batches(db::Session& session, std::chrono::seconds keep, int rows) {
+    return prune(session, prune_batches_sql, keep, rows);
+}
+
+const db::Statement prune_enqueue_keys_sql{"prune_enqueue_keys", R"sql(
+    delete from task_queue.enqueue_keys
+    where key = any (array(
+        select key from task_queue.enqueue_keys
+        where created_at < now() - make_interval(secs => $1::bigint)
+        order by created_at
+        limit $2::integer
+        for update skip locked
+    ))
+)sql"};
+
+boost::asio::awaitable<int> prune_enqueue_keys(db::Session& session, std::chrono::seconds keep, int rows) {
+    return prune(session, prune_enqueue_keys_sql, keep, rows);
+}
+
+// A subquery for each worker, with a limit, so that the running rows are looked up by their index and never joined.
+const db::Statement prune_workers_sql{"prune_workers", R"sql(
+    delete from task_queue.workers
+    where id = any (array(
+        select w.id from task_queue.workers w
+        where w.dead_at < now() - make_interval(secs => $1::bigint)
+          and (select b.id from task_queue.bundles b where b.worker_id = w.id and b.state = 2 limit 1) is null
+        order by w.id
+        limit $2::integer
+        for update skip locked
+    ))
+)sql"};
+
+boost::asio::awaitable<int> prune_workers(db::Session& session, std::chrono::seconds keep, int rows) {
+    return prune(session, prune_workers_sql, keep, rows);
+}
+
+}  // namespace queue
