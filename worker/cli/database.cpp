@@ -8,9 +8,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/signal_set.hpp>
 
-#include <csignal>
 #include <exception>
 #include <memory>
 #include <utility>
@@ -65,25 +63,16 @@ int with_session(const Config& config, Visit visit, const SessionFunction& funct
     const db::ConnectionSettings settings = connection_settings(config, visit);
     std::exception_ptr failure;
     int code = exit_ok;
-    bool interrupted = false;
     asio::io_context context(1);
-    asio::signal_set signals(context, SIGINT);
-    signals.async_wait([&](boost::system::error_code error, int) {
-        if (error) return;
-        interrupted = true;
-        context.stop();  // the coroutine is destroyed where it waits, and its connection closed
-    });
     asio::co_spawn(
         context,
         visit_database(context, settings, visit, function),
         [&](std::exception_ptr error, int returned) {
             failure = std::move(error);
             code = returned;
-            signals.cancel();
         }
     );
     context.run();
-    if (interrupted) throw Interrupted();
     if (failure) std::rethrow_exception(failure);
     return code;
 }

@@ -29,8 +29,9 @@ struct Visit {
 // Runs function(session) on a connection of its own and returns what it returns. Without a database URL the running
 // database of `task-worker dev` is used.
 //
-// Throws: what the function throws; db::Error and Failure (schema) from connecting; Interrupted at Ctrl-C, when the
-//         connection was cut and open transactions are rolled back.
+// Ctrl-C ends the process there and then, as by default: the server rolls back what is not committed.
+//
+// Throws: what the function throws; db::Error and Failure (schema) from connecting.
 using SessionFunction = std::function<boost::asio::awaitable<int>(db::Session& session)>;
 int with_session(const Config& config, Visit visit, const SessionFunction& function);
 

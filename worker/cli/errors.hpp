@@ -22,7 +22,7 @@ private:
     ExitCode code_;
 };
 
-// Ctrl-C.
+// Ctrl-C while a batch is watched.
 class Interrupted : public std::exception {
 public:
     const char* what() const noexcept override { return "interrupted"; }

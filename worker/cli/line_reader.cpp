@@ -50,7 +50,6 @@ bool LineReader::fill() {
     buffer_.resize(chunk);
     const ssize_t got = read(descriptor_, buffer_.data(), buffer_.size());
     if (got < 0) {
-        if (errno == EINTR) throw Interrupted();
         throw cannot_read(name());
     }
     buffer_.resize(static_cast<std::size_t>(got));

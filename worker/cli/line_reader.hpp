@@ -19,7 +19,7 @@ public:
     LineReader& operator=(const LineReader&) = delete;
 
     // The next line without its end (LF or CRLF), and without the mark that some editors put first. False at the end.
-    // Throws: as the constructor; Interrupted.
+    // Throws: as the constructor.
     bool next(std::string& line);
 
     std::int64_t number() const { return number_; }  // of the line read last, counted from 1

@@ -1,5 +1,7 @@
 #include "worker/cli/watch.hpp"
 
+#include "db/connection.hpp"
+#include "db/error.hpp"
 #include "queue/workers.hpp"
 #include "worker/cli/batch_text.hpp"
 #include "worker/cli/errors.hpp"
@@ -7,6 +9,7 @@
 #include "worker/config_value.hpp"
 
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -14,10 +17,12 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <optional>
 #include <tuple>
+#include <utility>
+#include <vector>
 
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
@@ -112,15 +117,30 @@ asio::awaitable<queue::BatchStatus> find_batch(db::Session& session, std::string
 }
 
 asio::awaitable<int> watch_batch(db::Session& session, const Global& global, queue::BatchId batch) {
-    asio::steady_timer timer(co_await asio::this_coro::executor);
+    const auto executor = co_await asio::this_coro::executor;
+    asio::steady_timer timer(executor);
+    asio::signal_set signals(executor, SIGINT);
+    bool interrupted = false;
+    signals.async_wait([&](boost::system::error_code error, int) {
+        if (error) return;  // the watch has ended, and with it what is captured
+        interrupted = true;
+        timer.cancel();
+        session.connection().interrupt();
+    });
     queue::BatchStatus status;
     {
         Display display(global);
         for (bool first = true;; first = false) {
-            auto read = co_await queue::read_batch_status(session, batch);
+            std::optional<queue::BatchStatus> read;
+            try {
+                read = co_await queue::read_batch_status(session, batch);
+                if (first && read && !read->finished_at) co_await warn_without_workers(session);
+            } catch (const db::Error&) {
+                if (!interrupted) throw;
+            }
+            if (interrupted) throw Interrupted();
             if (!read) throw Failure(exit_failed, "the batch " + batch + " is gone: its history was dropped");
             status = std::move(*read);
-            if (first && !status.finished_at) co_await warn_without_workers(session);
             display.show(status);
             if (status.finished_at) break;
             timer.expires_after(200ms);
