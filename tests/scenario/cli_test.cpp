@@ -302,7 +302,7 @@ TEST_CASE("batch shows, lists, seals and cancels", "[worker][cli][scenario]") {
     const Finished shown = shell.run({"batch", "show", "photos"});
     CHECK(shown.code == 0);
     CHECK(holds(shown.output, "0/1 0 %"));
-    CHECK(holds(shown.output, "on finish     noop"));
+    CHECK(holds(shown.output, "on finish  noop"));
     const Finished json = shell.run({"batch", "show", "photos", "--json"});
     CHECK(holds(json.output, "\"state\": \"open\", \"round\": 1, \"total\": 1, \"completed\": 0, \"discarded\": 0"));
     CHECK(holds(shell.run({"batch", "list"}).output, "photos"));

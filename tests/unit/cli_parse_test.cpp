@@ -117,6 +117,8 @@ TEST_CASE("parse_arguments refuses wrong arguments with the way out", "[worker][
         {{"enqueue", "k", "--bacth", "n"}, "unknown option \"--bacth\": did you mean --batch?"},
         {{"enqueue", "k", "--jsn"}, "did you mean --json?"},
         {{"check", "more"}, "unexpected argument \"more\""},
+        {{"check", "--", "-x"}, "unexpected argument \"-x\""},
+        {{"enqueue", "k", "--args", "{}", "--", "-x"}, "unexpected argument \"-x\""},
         {{"enqueue"}, "KIND"},
         {{"enqueue", "k", "--args"}, "--args"},
         {{"enqueue", "k", "--args", "{}", "--file", "f"}, "--args"},

@@ -81,7 +81,7 @@ TEST_CASE("batch_line fits any width and shows counts, rate, time left and failu
     batch.discarded = 3;
     batch.recent_rate = 340.4;
     batch.eta = 2s;
-    CHECK(batch_line(batch, 80) == "photos  [########------]  512/1000 51 %  340/s  ETA 2 s  3 failed");
+    CHECK(batch_line(batch, 80) == "photos  [##############---------------] 512/1000 51 %  340/s  ETA 2 s  3 failed");
     batch.name = std::string(200, 'x');
     for (const int columns : {1, 20, 40, 80, 200}) {
         INFO(columns);
@@ -102,6 +102,27 @@ TEST_CASE("batch_line says 100 % only when every job has ended", "[worker][cli]"
     CHECK(batch_line(empty, 80).find("0/0 0 %") != std::string::npos);
     empty.finished_at = empty.created_at;
     CHECK(batch_line(empty, 80).find("0/0 100 %") != std::string::npos);
+}
+
+TEST_CASE("RateMeter measures over ten seconds and starts anew when jobs come back", "[worker][cli]") {
+    const RateMeter::Time start{};
+    RateMeter meter;
+    const auto measure = [&](std::chrono::milliseconds at, std::int64_t completed) {
+        queue::BatchStatus batch;
+        batch.total = 1000;
+        batch.completed = completed;
+        batch.recent_rate = 7;
+        meter.measure(batch, start + at);
+        return batch;
+    };
+    CHECK(measure(0ms, 0).recent_rate == 7);  // nothing to go by
+    CHECK(measure(500ms, 0).recent_rate == 7);
+    CHECK(measure(1s, 100).recent_rate == Approx(100));
+    CHECK(measure(2s, 200).eta == 8s);
+    CHECK(measure(20s, 200).recent_rate == 7);  // nothing has moved for longer than the window
+    CHECK(measure(21s, 210).recent_rate == Approx(10.0 / 19));
+    CHECK(measure(22s, 100).recent_rate == 7);
+    CHECK(measure(23s, 150).recent_rate == Approx(50));
 }
 
 TEST_CASE("show_span uses the two largest units", "[worker][cli]") {

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 
 namespace worker::cli {
 
@@ -33,6 +34,20 @@ std::string show_rate(double jobs_per_second) {
     if (jobs_per_second < 0.1) return fmt::format("{:.3f}/s", jobs_per_second);
     if (jobs_per_second < 9.95) return fmt::format("{:.1f}/s", jobs_per_second);
     return fmt::format("{:.0f}/s", jobs_per_second);
+}
+
+void RateMeter::measure(queue::BatchStatus& batch, Time now) {
+    constexpr auto window = std::chrono::seconds(10);
+    const std::int64_t ended = ended_jobs(batch);
+    if (!samples_.empty() && ended < samples_.back().ended) samples_.clear();  // redriven
+    samples_.push_back({now, ended});
+    while (samples_.size() > 2 && now - samples_[1].at >= window) samples_.pop_front();
+    const Sample& first = samples_.front();
+    const double seconds = std::chrono::duration<double>(now - first.at).count();
+    if (ended == first.ended || seconds < 0.1 || batch.finished_at) return;
+    batch.recent_rate = static_cast<double>(ended - first.ended) / seconds;
+    const double left = static_cast<double>(batch.total - ended) / batch.recent_rate;
+    batch.eta = std::chrono::seconds(static_cast<std::int64_t>(std::ceil(left)));
 }
 
 std::string batch_name(const queue::BatchStatus& batch) {

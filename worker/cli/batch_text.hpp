@@ -5,7 +5,9 @@
 #include "queue/batches.hpp"
 #include "worker/cli/json.hpp"
 
+#include <chrono>
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <string_view>
 
@@ -22,6 +24,24 @@ std::string batch_line(const queue::BatchStatus& batch, int columns);
 
 // 3.4/s, 340/s; empty below one in a thousand seconds.
 std::string show_rate(double jobs_per_second);
+
+// How fast a batch that is looked at several times a second goes: over the last ten seconds or so, exact and at once,
+// where the database's own rate lags by a fold.
+class RateMeter {
+public:
+    using Time = std::chrono::steady_clock::time_point;
+
+    // Puts the measured rate, and the time left by it, into the status. Leaves it as it is until there is something to
+    // measure.
+    void measure(queue::BatchStatus& batch, Time now);
+
+private:
+    struct Sample {
+        Time at;
+        std::int64_t ended;
+    };
+    std::deque<Sample> samples_;
+};
 
 // Name, or the id of a batch without a name.
 std::string batch_name(const queue::BatchStatus& batch);

@@ -8,12 +8,25 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <functional>
+#include <memory>
 #include <utility>
 
 namespace worker::cli {
 
 namespace {
+
+// Shows an option's form and default, not which options exclude each other: the message says so when it matters.
+class HelpFormat : public CLI::Formatter {
+public:
+    std::string make_option_opts(const CLI::Option* option) const override {
+        std::string text;
+        if (option->get_type_size() != 0 && option->get_type_name() != " ") text = " " + option->get_type_name();
+        if (!option->get_default_str().empty()) text += " [" + option->get_default_str() + "]";
+        return text;
+    }
+};
 
 class Parser {
 public:
@@ -22,6 +35,7 @@ public:
         app_.description("Runs background jobs from a queue in PostgreSQL.");
         app_.footer(help::overview);
         app_.set_version_flag("-v,--version", "task-worker " + std::string(version));
+        app_.formatter(std::make_shared<HelpFormat>());
         app_.get_formatter()->column_width(32);
         app_.require_subcommand(0, 1);  // at most one: a kind or a file may be called like a command
         add_global();
@@ -38,11 +52,17 @@ public:
     }
 
     boost::system::result<Invocation, NoInvocation> parse(std::vector<std::string> arguments) {
-        std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+        // What follows -- is not for CLI11, which forgets the mark at the end of a subcommand.
+        const auto mark = std::ranges::find(arguments, "--");
+        std::vector<std::string> rest;
+        if (mark != arguments.end()) rest.assign(mark + 1, arguments.end());
+        arguments.erase(mark, arguments.end());
         try {
-            app_.parse(std::move(reversed));
+            app_.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
             if (!chosen_) return NoInvocation{exit_usage, missing_command()};
-            return Invocation{global_, chosen_()};
+            Invocation invocation{global_, chosen_()};
+            add_rest(invocation.command, rest);
+            return invocation;
         } catch (const CLI::CallForHelp&) {
             return NoInvocation{exit_ok, deepest()->help(chain())};
         } catch (const CLI::CallForVersion& asked) {
@@ -57,6 +77,19 @@ public:
     }
 
 private:
+    static void add_rest(Command& command, const std::vector<std::string>& rest) {
+        if (rest.empty()) return;
+        auto* enqueue = std::get_if<EnqueueCommand>(&command);
+        auto* dev = std::get_if<DevCommand>(&command);
+        if (enqueue != nullptr && !enqueue->args && enqueue->file.empty() && enqueue->paths_from.empty()) {
+            enqueue->paths.insert(enqueue->paths.end(), rest.begin(), rest.end());
+        } else if (dev != nullptr && dev->action == DevCommand::Action::psql) {
+            dev->to_psql.insert(dev->to_psql.end(), rest.begin(), rest.end());
+        } else {
+            throw Failure(exit_usage, "unexpected argument " + in_quotes(rest.front()));
+        }
+    }
+
     // A subcommand. `make` gives its options once all are parsed; none for a group of further subcommands.
     CLI::App* add(
         CLI::App& parent,
@@ -69,7 +102,10 @@ private:
         command->fallthrough();  // the global options may stand anywhere
         command->require_subcommand(0, 1);
         if (footer != nullptr) command->footer(footer);
-        if (make) command->callback([this, make = std::move(make)] { chosen_ = make; });
+        if (make)
+            command->callback([this, make = std::move(make)] {
+                if (!chosen_) chosen_ = make;  // the inner command's callback runs before the outer one's
+            });
         return command;
     }
 
@@ -90,7 +126,7 @@ private:
 
     // An option whose text `read` understands; answers an empty optional for a wrong one, which must be `form`.
     template <class T, class Read>
-    static void add_read(
+    static CLI::Option* add_read(
         CLI::App& command,
         const std::string& name,
         std::optional<T>& target,
@@ -98,16 +134,14 @@ private:
         const std::string& help,
         const std::string& form
     ) {
-        command
-            .add_option_function<std::string>(
-                name,
-                [&target, read, name, form](const std::string& text) {
-                    target = read(text);
-                    if (!target) throw Failure(exit_usage, name + " " + in_quotes(text) + " is not " + form);
-                },
-                help
-            )
-            ->type_name(" ");
+        return command.add_option_function<std::string>(
+            name,
+            [&target, read, name, form](const std::string& text) {
+                target = read(text);
+                if (!target) throw Failure(exit_usage, name + " " + in_quotes(text) + " is not " + form);
+            },
+            help
+        );
     }
 
     static void add_number(
@@ -124,7 +158,7 @@ private:
             return static_cast<int>(*number);
         };
         const std::string form = "a whole number from " + std::to_string(least) + " to " + std::to_string(most);
-        add_read(command, name, target, read, help, form);
+        add_read(command, name, target, read, help, form)->type_name("N");
     }
 
     static void add_limit(CLI::App& command, const std::string& name, int& target, const std::string& help) {
@@ -223,8 +257,10 @@ private:
 
         command->add_option("--queue", options.queue, "")->type_name("NAME")->capture_default_str();
         add_number(*command, "--priority", options.priority, 0, 9, "0 most urgent .. 9 [4]");
-        add_read(*command, "--delay", options.delay, parse_duration, "run after 30s, 5m, 1h", "a duration such as 30s");
-        add_read(*command, "--at", options.at, parse_time, "run at a time, UTC", "a time such as 2026-01-31T12:00:00Z");
+        add_read(*command, "--delay", options.delay, parse_duration, "run after 30s, 5m, 1h", "a duration such as 30s")
+            ->type_name("DURATION");
+        add_read(*command, "--at", options.at, parse_time, "run at a time, UTC", "a time such as 2026-01-31T12:00:00Z")
+            ->type_name("TIME");
         command->get_option("--delay")->excludes("--at");
         add_number(*command, "--max-attempts", options.max_attempts, 1, 32'767, "then it is discarded [20]");
         command->add_option("--unique-key", options.unique_key, "one live job with this key at a time")

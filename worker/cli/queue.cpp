@@ -51,7 +51,7 @@ asio::awaitable<int> list(db::Session& session, const Global& global) {
         const queue::QueueDepth depth = found == depths.end() ? queue::QueueDepth{} : *found;
         const auto count = [&](std::int64_t jobs) { return std::to_string(jobs) + (depth.bounded ? "+" : ""); };
         std::optional<std::int64_t> oldest;
-        if (depth.oldest) oldest = depth.oldest->count() / 1000;
+        if (depth.oldest && depth.available > 0) oldest = depth.oldest->count() / 1000;
         JsonObject object;
         object.add("name", one.name).add("paused", one.paused).add("concurrency", one.concurrency);
         object.add("available", depth.available).add("scheduled", depth.scheduled).add("running", depth.running);
@@ -63,7 +63,7 @@ asio::awaitable<int> list(db::Session& session, const Global& global) {
              count(depth.available),
              count(depth.scheduled),
              count(depth.running),
-             depth.oldest ? show_span(*depth.oldest) : "-"}
+             oldest ? show_span(*depth.oldest) : "-"}
         );
     }
     if (global.json) {

@@ -128,6 +128,7 @@ asio::awaitable<int> watch_batch(db::Session& session, const Global& global, que
         session.connection().interrupt();
     });
     queue::BatchStatus status;
+    RateMeter rate;
     {
         Display display(global);
         for (bool first = true;; first = false) {
@@ -141,6 +142,7 @@ asio::awaitable<int> watch_batch(db::Session& session, const Global& global, que
             if (interrupted) throw Interrupted();
             if (!read) throw Failure(exit_failed, "the batch " + batch + " is gone: its history was dropped");
             status = std::move(*read);
+            rate.measure(status, std::chrono::steady_clock::now());
             display.show(status);
             if (status.finished_at) break;
             timer.expires_after(200ms);
