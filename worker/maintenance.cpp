@@ -22,6 +22,7 @@ namespace worker {
 namespace {
 constexpr std::chrono::milliseconds lead_for = 8s;
 constexpr std::chrono::milliseconds election_period = 2s;
+constexpr std::chrono::milliseconds pause_after_failure = 500ms;
 constexpr std::chrono::milliseconds promote_period = 200ms;
 constexpr std::chrono::milliseconds fold_period = 500ms;
 constexpr std::chrono::milliseconds rescue_period = 1s;
@@ -83,8 +84,8 @@ asio::awaitable<void> Maintenance::run() {
         }
         if (!failure.empty()) {
             log_once(trouble_, LogLevel::warn, "maintenance failed, it will be tried again", {{"error", failure}});
-            leader_ = false;
-            next_election_ = Clock::now() + 1s;
+            co_await wakeup_.wait_for(pause_after_failure);
+            continue;
         }
         const auto next =
             leader_ ? std::min({next_election_, next_promote_, next_fold_, next_rescue_}) : next_election_;
