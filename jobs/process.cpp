@@ -193,6 +193,12 @@ void Process::signal(int number) const {
     if (number == SIGTERM) ::kill(-pid_, SIGCONT);  // a stopped program could not obey
 }
 
+bool Process::has_ended() const {
+    siginfo_t info{};
+    const int result = ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT);
+    return result != 0 || info.si_pid == pid_;
+}
+
 ProcessExit Process::reap() {
     // The whole group first, the program included: this returns only when it has ended.
     signal(SIGKILL);
