@@ -40,7 +40,6 @@ extern const db::Statement enqueue_job_sql;
 extern const db::Statement enqueue_jobs_sql;
 extern const db::Statement begin_bulk_enqueue_sql;
 extern const db::Statement reserve_base_ids_sql;
-extern const db::Statement copy_bundles_sql;
 extern const db::Statement end_bulk_enqueue_sql;
 extern const db::Statement create_batch_sql;
 extern const db::Statement seal_batch_sql;

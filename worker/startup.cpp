@@ -71,7 +71,8 @@ asio::awaitable<void> migrate(db::Pool& pool, const Config& config) {
 
 std::string schema_trouble(db::SchemaState state) {
     switch (state) {
-        case db::SchemaState::current: return {};
+        case db::SchemaState::current:
+            return {};
         case db::SchemaState::missing:
             return "the database has no queue yet: run `task-worker migrate up` as the schema's owner";
         case db::SchemaState::older:
@@ -131,7 +132,8 @@ asio::awaitable<queue::WorkerId> start_up(
         const std::int64_t answers = co_await db::read_backend_pid(session);
         if (config.database.connection.pooler == db::Pooler::none && answers != session.connection().backend_pid()) {
             log(LogLevel::warn,
-                "a connection pooler stands in front of the database: set database.pooler: transaction (DB_POOLER), and "
+                "a connection pooler stands in front of the database: set database.pooler: transaction (DB_POOLER), "
+                "and "
                 "database.direct_url past it");
         }
         const queue::WorkerId worker = co_await queue::register_worker(session, self);
