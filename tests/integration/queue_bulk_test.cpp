@@ -64,7 +64,7 @@ TEST_CASE("bulk_enqueue stores the options with each row and counts into the bat
     };
     enqueue(database, options, counting(100));
     CHECK(
-        database.psql("select distinct priority, max_attempts, batch_id, meta, state, run_at - created_at, "
+        database.psql("select distinct priority, max_attempts, batch_id, meta::text, state, run_at - created_at, "
                       "task_queue.count_jobs(members) "
                       "from task_queue.bundles where id < 128 * 15"
         ) == tests::TextRows{{"7", "3", batch, R"({"a": "\\"})", "0", "01:00:00", "6"}}
