@@ -13,6 +13,7 @@ extern const db::Statement claim_bundles_sql;
 extern const db::Statement claim_suspect_sql;
 extern const db::Statement finish_jobs_sql;
 extern const db::Statement release_jobs_sql;
+extern const db::Statement release_claims_sql;
 extern const db::Statement register_worker_sql;
 extern const db::Statement record_heartbeat_sql;
 extern const db::Statement set_hungry_sql;
