@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <optional>
@@ -126,7 +127,16 @@ Outcome result_too_large(std::size_t size, std::size_t limit) {
     return Discard{fmt::format("its result of {} bytes is over the limit of {} bytes", size, limit)};
 }
 
+// Whether a number in it is too large for a double: read as infinity, it could not be written as JSON again.
+bool overflows(const json::value& value) {
+    if (const double* read = value.if_double()) return !std::isfinite(*read);
+    if (const json::array* array = value.if_array()) return std::ranges::any_of(*array, overflows);
+    const json::object* object = value.if_object();
+    return object && std::ranges::any_of(*object, [](const auto& member) { return overflows(member.value()); });
+}
+
 OnSuccess read_result(json::value value, std::size_t line_size, std::size_t limit) {
+    if (overflows(value)) return {Retry{"the program's \"result\" line holds a number that is too large", {}}};
     // Written out by us a value may take another length than in the line, but hardly twice that.
     const std::size_t size = 2 * line_size > limit ? json::serialize(value).size() : 0;
     if (size > limit) return {result_too_large(size, limit)};

@@ -53,10 +53,10 @@ Message read_line(std::string_view line, std::size_t left_out, std::size_t resul
 struct Ending {
     ProcessExit exit;
     Outcome on_success = Complete{};
-    std::optional<Outcome> verdict;
+    std::optional<Outcome> verdict{};
     StopReason stopped = StopReason::none;  // why the worker stopped it
     std::chrono::milliseconds timeout{0};   // how long it was allowed, when that is why
-    std::string log_tail;                   // its last lines, put behind the error text
+    std::string log_tail{};                 // its last lines, put behind the error text
 };
 
 Outcome outcome_of(Ending ending);

@@ -16,15 +16,15 @@
 namespace queue {
 
 struct NewBatch {
-    std::optional<BatchId> id;  // any UUID; empty: the database makes one
-    std::string name;
-    std::optional<std::string> meta;           // JSON
-    std::optional<std::string> on_finish;      // kinds of the jobs enqueued when the batch has finished: in any case,
-    std::optional<std::string> on_success;     // when every job completed,
-    std::optional<std::string> on_failure;     // when one was discarded or cancelled
-    std::optional<std::string> callback_args;  // JSON, handed to each of them under "args"
+    std::optional<BatchId> id{};  // any UUID; empty: the database makes one
+    std::string name{};
+    std::optional<std::string> meta{};           // JSON
+    std::optional<std::string> on_finish{};      // kinds of the jobs enqueued when the batch has finished: in any case,
+    std::optional<std::string> on_success{};     // when every job completed,
+    std::optional<std::string> on_failure{};     // when one was discarded or cancelled
+    std::optional<std::string> callback_args{};  // JSON, handed to each of them under "args"
     std::string callback_queue = "default";
-    std::optional<std::chrono::seconds> seal_after;  // sealed by the leader then, should the client never do it
+    std::optional<std::chrono::seconds> seal_after{};  // sealed by the leader then, should the client never do it
 };
 
 // Opens a batch and returns its id. A batch with this id stays as it is, so the call is safe to repeat.
@@ -72,9 +72,9 @@ struct FoldRequest {
 };
 
 struct Folded {
-    std::vector<BatchId> finished;  // by this fold; their callbacks were enqueued with it
-    std::int64_t changes = 0;       // taken; as many as the limit: call again
-    std::int64_t last_change = 0;   // the newest of them, or `after`
+    std::vector<BatchId> finished{};  // by this fold; their callbacks were enqueued with it
+    std::int64_t changes = 0;         // taken; as many as the limit: call again
+    std::int64_t last_change = 0;     // the newest of them, or `after`
 };
 
 // Adds what was appended since the last fold to the batches, and finishes those that are sealed and whose counts are
@@ -86,24 +86,24 @@ struct Folded {
 boost::asio::awaitable<Folded> fold_batch_changes(db::Session& session, FoldRequest request = {});
 
 struct BatchStatus {
-    BatchId id;
-    std::string name;
-    std::string state;  // open, sealed, cancelled, finished
+    BatchId id{};
+    std::string name{};
+    std::string state{};  // open, sealed, cancelled, finished
     int round = 1;
     std::int64_t total = 0;
     std::int64_t completed = 0;
     std::int64_t discarded = 0;
     std::int64_t cancelled = 0;
     std::int64_t running = 0;
-    std::int64_t waiting = 0;                 // scheduled, available or to be retried
-    double percent = 0;                       // 0 .. 100: ended of total
-    double recent_rate = 0;                   // jobs a second over the last 10 s or so
-    double overall_rate = 0;                  // jobs a second since the batch was made
-    std::optional<std::chrono::seconds> eta;  // empty: finished, or nothing to go by
+    std::int64_t waiting = 0;                   // scheduled, available or to be retried
+    double percent = 0;                         // 0 .. 100: ended of total
+    double recent_rate = 0;                     // jobs a second over the last 10 s or so
+    double overall_rate = 0;                    // jobs a second since the batch was made
+    std::optional<std::chrono::seconds> eta{};  // empty: finished, or nothing to go by
     db::TimePoint created_at{};
-    std::optional<db::TimePoint> sealed_at;
-    std::optional<db::TimePoint> finished_at;
-    std::optional<std::string> meta;  // JSON
+    std::optional<db::TimePoint> sealed_at{};
+    std::optional<db::TimePoint> finished_at{};
+    std::optional<std::string> meta{};  // JSON
 };
 
 // The batch as of this statement, folded or not: the counts equal the states of its jobs. Empty: no such batch.
@@ -111,8 +111,8 @@ struct BatchStatus {
 boost::asio::awaitable<std::optional<BatchStatus>> read_batch_status(db::Session& session, BatchId batch);
 
 struct BatchFilter {
-    std::optional<std::string> state;
-    std::optional<std::string> name;  // exactly
+    std::optional<std::string> state{};
+    std::optional<std::string> name{};  // exactly
     int limit = 50;
 };
 
@@ -122,10 +122,10 @@ boost::asio::awaitable<std::vector<BatchStatus>> list_batches(db::Session& sessi
 
 struct SlowJob {
     JobId job{};
-    std::string kind;
+    std::string kind{};
     std::chrono::milliseconds run_time{0};
-    int jobs = 1;      // more: a bundle that finished together; run_time is their mean and job the first of them
-    std::string args;  // JSON
+    int jobs = 1;        // more: a bundle that finished together; run_time is their mean and job the first of them
+    std::string args{};  // JSON
 };
 
 // The completed jobs of a batch that took longest, slowest first. Reads the batch's days of history.

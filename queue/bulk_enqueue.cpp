@@ -112,18 +112,19 @@ const db::Statement reserve_base_ids_sql{"reserve_base_ids", R"sql(
     select nextval('task_queue.base_ids') from generate_series(1, $1::integer)
 )sql"};
 
-const db::Statement copy_bundles_sql{"copy_bundles", R"sql(
-    copy task_queue.bundles (
-        id, members, pending, args, kind_id, queue_id, state, run_at, priority, max_attempts, batch_id, meta
-    ) from stdin
-)sql"};
-
 const db::Statement end_bulk_enqueue_sql{"end_bulk_enqueue", R"sql(
     select
     from task_queue.end_copy($1::text, $2::smallint, $3::text, $4::uuid, $5::bigint, $6::text::int8multirange)
 )sql"};
 
 namespace {
+
+// Not among statements(): COPY cannot be prepared.
+const db::Statement copy_bundles_sql{"copy_bundles", R"sql(
+    copy task_queue.bundles (
+        id, members, pending, args, kind_id, queue_id, state, run_at, priority, max_attempts, batch_id, meta
+    ) from stdin
+)sql"};
 
 // Reserves ids for the bundles and streams them. Returns the first id.
 asio::awaitable<std::int64_t> copy_chunk(

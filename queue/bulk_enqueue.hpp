@@ -20,8 +20,8 @@ using NextArgs = std::function<bool(std::string& args)>;
 
 struct BulkEnqueued {
     std::int64_t jobs = 0;
-    std::optional<JobId> first;  // empty: no jobs
-    bool existed = false;        // an earlier call with the enqueue_key: nothing was read or added
+    std::optional<JobId> first{};  // empty: no jobs
+    bool existed = false;          // an earlier call with the enqueue_key: nothing was read or added
 };
 
 // Enqueues one job of the kind for each args that `next` gives. Without options.bundle a row carries what the kind

@@ -16,20 +16,20 @@ namespace queue {
 
 // Which dead letters: those that match everything given, the newest first, at most `limit`.
 struct DeadFilter {
-    std::vector<JobId> jobs;  // empty: any
-    std::optional<std::string> kind;
-    std::optional<BatchId> batch;
+    std::vector<JobId> jobs{};  // empty: any
+    std::optional<std::string> kind{};
+    std::optional<BatchId> batch{};
     int limit = 1000;
 };
 
 struct DeadJob {
     JobId id{};
-    std::string kind;
-    std::string queue;
-    std::optional<BatchId> batch;
+    std::string kind{};
+    std::string queue{};
+    std::optional<BatchId> batch{};
     int attempt = 0;  // of which it died
-    std::string error;
-    std::string args;  // JSON
+    std::string error{};
+    std::string args{};  // JSON
     db::TimePoint created_at{};
     db::TimePoint died_at{};
 };

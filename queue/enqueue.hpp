@@ -18,21 +18,21 @@ namespace queue {
 // What the jobs of one call share. Empty: the default of the SQL function.
 struct EnqueueOptions {
     std::string queue = "default";
-    std::optional<int> priority;          // 0 most urgent .. 9; 4
-    std::optional<db::TimePoint> run_at;  // now; excludes delay
-    std::optional<std::chrono::milliseconds> delay;
-    std::optional<int> max_attempts;         // 20
-    std::optional<std::string> enqueue_key;  // this call happened: a repeat within a day answers the same jobs
-    std::optional<BatchId> batch;            // must be open
-    std::optional<std::string> meta;         // JSON, such as the trace context
-    std::optional<int> bundle;               // jobs to a row, 1 to 63; by kind, else by the size of the call
+    std::optional<int> priority{};          // 0 most urgent .. 9; 4
+    std::optional<db::TimePoint> run_at{};  // now; excludes delay
+    std::optional<std::chrono::milliseconds> delay{};
+    std::optional<int> max_attempts{};         // 20
+    std::optional<std::string> enqueue_key{};  // this call happened: a repeat within a day answers the same jobs
+    std::optional<BatchId> batch{};            // must be open
+    std::optional<std::string> meta{};         // JSON, such as the trace context
+    std::optional<int> bundle{};               // jobs to a row, 1 to 63; by kind, else by the size of the call
 };
 
 struct NewJob {
-    std::string kind;
-    std::string args = "{}";                // JSON
-    std::optional<std::string> unique_key;  // one live job at a time
-    EnqueueOptions options;                 // `bundle` has no meaning here
+    std::string kind{};
+    std::string args = "{}";                  // JSON
+    std::optional<std::string> unique_key{};  // one live job at a time
+    EnqueueOptions options{};                 // `bundle` has no meaning here
 };
 
 struct Enqueued {

@@ -15,7 +15,7 @@ inline constexpr std::size_t max_bundle_bytes = 64 * 1024;
 
 struct PackedBundle {
     int jobs = 0;
-    std::string args;  // the jobs' args, with commas between them
+    std::string args{};  // the jobs' args, with commas between them
 };
 
 // Appends a job: to the last bundle when it has fewer than `size` jobs and room for the bytes, else to a new one.

@@ -21,7 +21,7 @@ struct TaskProgress {
     ClaimNumber claim{};
     std::int64_t done = 0;
     std::int64_t total = 0;  // 0: not known
-    std::string message;
+    std::string message{};
 };
 
 // Records how far jobs are, one entry a job, and returns the jobs whose lease was lost, for which nothing was recorded.
@@ -37,7 +37,7 @@ struct ReportedProgress {
     JobId job{};
     std::int64_t done = 0;
     std::int64_t total = 0;  // 0: not known
-    std::string message;
+    std::string message{};
     db::TimePoint updated_at{};
 };
 

@@ -81,4 +81,25 @@ boost::asio::awaitable<std::vector<Unstarted>> release_jobs(
     });
 }
 
+// Index: ix_bundles_worker_id.
+const db::Statement release_claims_sql{"release_claims", R"sql(
+    update task_queue.bundles
+    set state = 1, worker_id = null, claimed_at = null, attempt = greatest(attempt - 1, 0), strikes = 0
+    where id = any (array(
+        select id
+        from task_queue.bundles
+        where worker_id = $1::bigint and state = 2 and claim_number = any ($2::bigint[])
+        order by id
+        for update
+    ))
+)sql"};
+
+boost::asio::awaitable<std::int64_t> release_claims(
+    db::Session& session, WorkerId worker, std::span<const ClaimNumber> claims
+) {
+    const std::vector<ClaimNumber> numbers(claims.begin(), claims.end());
+    const db::Rows rows = co_await session.execute(release_claims_sql, worker, numbers);
+    co_return rows.affected();
+}
+
 }  // namespace queue

@@ -31,4 +31,13 @@ boost::asio::awaitable<std::vector<Unstarted>> release_jobs(
     db::Session& session, WorkerId worker, std::span<const Unstarted> unstarted
 );
 
+// Puts back every row of these claims, attempt refunded: claims whose answer was lost on the wire, so that nobody knows
+// what they took. Returns how many rows went back; none when the claims never arrived.
+//
+// Transaction: the caller's, after fix_plans. Locks bundles in the order of their ids and waits for them.
+// Throws:      db::Error.
+boost::asio::awaitable<std::int64_t> release_claims(
+    db::Session& session, WorkerId worker, std::span<const ClaimNumber> claims
+);
+
 }  // namespace queue

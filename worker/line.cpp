@@ -10,7 +10,9 @@ using queue::bit;
 using queue::Mask;
 
 namespace {
-int lowest(Mask mask) { return std::countr_zero(static_cast<std::uint64_t>(mask)); }
+int lowest(Mask mask) {
+    return std::countr_zero(static_cast<std::uint64_t>(mask));
+}
 
 int room(int limit, int running) {
     return limit == 0 ? std::numeric_limits<int>::max() : std::max(0, limit - running);

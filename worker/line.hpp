@@ -20,12 +20,12 @@
 
 namespace worker {
 
-struct KindMetrics;
+class KindMetrics;
 
 // A kind, as this process runs it.
 struct RunnableKind {
     const jobs::Kind* kind = nullptr;
-    KindMetrics* metrics = nullptr;
+    const KindMetrics* metrics = nullptr;
     int running = 0;
     int unstarted = 0;
 };
@@ -36,7 +36,8 @@ struct HeldBundle {
     queue::ClaimNumber claim{};
     boost::json::array args;
     RunnableKind* kind = nullptr;
-    std::string queue;
+    std::string queue;        // name
+    std::string traceparent;  // of the enqueue call, or empty
     queue::Mask unstarted = 0;
     queue::Mask running = 0;
 };

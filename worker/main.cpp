@@ -1,3 +1,5 @@
 #include "worker/cli/cli.hpp"
 
-int main(int argc, char** argv) { return worker::cli::run(argc, argv); }
+int main(int argc, char** argv) {
+    return worker::cli::run(argc, argv);
+}

@@ -37,7 +37,8 @@ void Outcomes::put_back(std::vector<queue::FinishedRow> rows, Time now) {
         merged.done |= back.done;
         merged.reported |= back.reported;
         merged.leavers.insert(
-            merged.leavers.end(), std::make_move_iterator(back.leavers.begin()),
+            merged.leavers.end(),
+            std::make_move_iterator(back.leavers.begin()),
             std::make_move_iterator(back.leavers.end())
         );
     }

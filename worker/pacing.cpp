@@ -5,16 +5,15 @@
 namespace worker {
 
 namespace {
-constexpr std::chrono::milliseconds horizon{20};        // prefetch covers this much of the future
-constexpr std::chrono::milliseconds first_backoff{2};   // after a claim that came back short: 2, 4, 8 .. poll
+constexpr std::chrono::milliseconds horizon{20};       // prefetch covers this much of the future
+constexpr std::chrono::milliseconds first_backoff{2};  // after a claim that came back short: 2, 4, 8 .. poll
 constexpr std::chrono::milliseconds rate_window{50};
 }  // namespace
 
 int Pacing::wanted(const Load& load) const {
     if (!load.claiming) return 0;
-    const int ahead = std::min(
-        settings_.prefetch, static_cast<int>(rate_ * std::chrono::duration<double>(horizon).count())
-    );
+    const int ahead =
+        std::min(settings_.prefetch, static_cast<int>(rate_ * std::chrono::duration<double>(horizon).count()));
     const int wanted = settings_.slots - load.running + ahead - load.startable;
     // Jobs that a limit holds back wait here too: they may not pile up.
     const int room = settings_.slots + settings_.prefetch - load.running - load.unstarted;

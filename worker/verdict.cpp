@@ -1,5 +1,6 @@
 #include "worker/verdict.hpp"
 
+#include "jobs/utf8.hpp"
 #include "queue/transition.hpp"
 
 #include <boost/json/serialize.hpp>
@@ -11,39 +12,19 @@ namespace worker {
 
 namespace {
 
-constexpr std::string_view replacement = "\xEF\xBF\xBD";
-
-// The length of the valid UTF-8 sequence at the start of the text, or 0 (Unicode standard, table 3-7).
-std::size_t sequence_length(std::string_view text) {
-    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-    const unsigned char first = byte(0);
-    if (first == 0) return 0;
-    if (first < 0x80) return 1;
-    const std::size_t length = first >= 0xC2 && first <= 0xDF   ? 2
-                               : first >= 0xE0 && first <= 0xEF ? 3
-                               : first >= 0xF0 && first <= 0xF4 ? 4
-                                                                : 0;
-    if (length == 0 || text.size() < length) return 0;
-    unsigned char low = 0x80;
-    unsigned char high = 0xBF;
-    if (first == 0xE0) low = 0xA0;
-    if (first == 0xED) high = 0x9F;
-    if (first == 0xF0) low = 0x90;
-    if (first == 0xF4) high = 0x8F;
-    if (byte(1) < low || byte(1) > high) return 0;
-    for (std::size_t i = 2; i < length; ++i) {
-        if ((byte(i) & 0xC0) != 0x80) return 0;
-    }
-    return length;
-}
-
-bool is_continuation(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) == 0x80; }
-
-queue::Leaver failed(std::string_view error, std::optional<std::chrono::milliseconds> after, const Attempt& attempt,
-                     const jobs::KindPolicy& policy, const VerdictLimits& limits, double random) {
+queue::Leaver failed(
+    std::string_view error,
+    std::optional<std::chrono::milliseconds> after,
+    const Attempt& attempt,
+    const jobs::KindPolicy& policy,
+    const VerdictLimits& limits,
+    double random
+) {
     const int allowed = policy.max_attempts.value_or(attempt.max_attempts);
     return {
-        attempt.n, queue::after_failure(attempt.attempt, allowed), clean_text(error, limits.error),
+        attempt.n,
+        queue::after_failure(attempt.attempt, allowed),
+        clean_text(error, limits.error),
         after.value_or(queue::backoff_delay(policy.backoff, attempt.attempt, random))
     };
 }
@@ -52,24 +33,20 @@ queue::Leaver failed(std::string_view error, std::optional<std::chrono::millisec
 
 std::string clean_text(std::string_view text, std::size_t limit) {
     std::string clean;
-    clean.reserve(text.size());
-    for (std::size_t at = 0; at < text.size();) {
-        const std::size_t length = sequence_length(text.substr(at));
-        clean += length == 0 ? replacement : text.substr(at, length);
-        at += length == 0 ? 1 : length;
-    }
+    jobs::append_valid_utf8(clean, text);
     if (clean.size() <= limit) return clean;
     constexpr std::string_view gap = " ... ";
     const std::size_t half = limit > gap.size() ? (limit - gap.size()) / 2 : 0;
-    std::size_t head = half;
-    std::size_t tail = clean.size() - half;
-    while (head > 0 && is_continuation(clean[head])) --head;
-    while (tail < clean.size() && is_continuation(clean[tail])) ++tail;
-    return clean.substr(0, head) + std::string(gap) + clean.substr(tail);
+    std::string_view tail = std::string_view(clean).substr(clean.size() - half);
+    while (!tail.empty() && (static_cast<unsigned char>(tail.front()) & 0xC0) == 0x80) tail.remove_prefix(1);
+    return std::string(jobs::cut_utf8(clean, half)).append(gap).append(tail);
 }
 
 std::optional<queue::Leaver> verdict(
-    jobs::Outcome outcome, const Attempt& attempt, const jobs::KindPolicy& policy, const VerdictLimits& limits,
+    jobs::Outcome outcome,
+    const Attempt& attempt,
+    const jobs::KindPolicy& policy,
+    const VerdictLimits& limits,
     double random
 ) {
     using Verdict = std::optional<queue::Leaver>;
@@ -82,7 +59,8 @@ std::optional<queue::Leaver> verdict(
                 std::string result = boost::json::serialize(*one.result);
                 if (result.size() > limits.result) {
                     return queue::Leaver{
-                        attempt.n, queue::Leave::discard,
+                        attempt.n,
+                        queue::Leave::discard,
                         "the result has " + std::to_string(result.size()) + " bytes; limits.result is " +
                             std::to_string(limits.result)
                     };

@@ -31,7 +31,10 @@ struct VerdictLimits {
 // large is a discard that says so. Errors are capped, and made valid UTF-8 without NUL.
 // `random` is uniform in [0, 1), for the backoff's jitter.
 std::optional<queue::Leaver> verdict(
-    jobs::Outcome outcome, const Attempt& attempt, const jobs::KindPolicy& policy, const VerdictLimits& limits,
+    jobs::Outcome outcome,
+    const Attempt& attempt,
+    const jobs::KindPolicy& policy,
+    const VerdictLimits& limits,
     double random
 );
 

@@ -31,11 +31,12 @@ count() {
         }
         {
             words += NF
-            found = split(tolower($0), term, /[^a-z0-9]+/) # not gsub: in mawk it stops at a NUL
-            for (i = 1; i <= found; i++) count[term[i]]++
+            found = split($0, term, /[^A-Za-z0-9]+/) # not gsub or tolower: in mawk they stop at a NUL
+            for (i = 1; i <= found; i++) seen[term[i]]++
             if (NR % 20000 == 0) report(0) # 0: how many there are is not known yet
         }
         END {
+            for (word in seen) count[tolower(word)] += seen[word]
             for (word in count) {
                 if (length(word) < 4 || length(word) > 64 || word !~ /^[a-z]/) continue
                 # Keeps the ten best, best first; equal counts in alphabetical order.

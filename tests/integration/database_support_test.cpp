@@ -5,6 +5,9 @@
 #include "tests/support/database.hpp"
 #include "tests/support/run.hpp"
 
+#include <optional>
+#include <string>
+
 namespace {
 
 const db::Statement current_database_sql{"current_database", "select current_database()::text"};
@@ -28,11 +31,12 @@ TEST_CASE("TestDatabase sees nothing of another one", "[support][db]") {
 TEST_CASE("TestDatabase is dropped at the end of its test, connected sessions or not", "[support][db]") {
     boost::asio::io_context context;
     std::string name;
+    std::optional<db::Session> session;
     {
         const tests::TestDatabase database;
         name = database.name();
-        db::Session session = database.session(context);
-        const db::Rows rows = tests::run(context, [&] { return session.execute(current_database_sql); });
+        session.emplace(database.session(context));
+        const db::Rows rows = tests::run(context, [&] { return session->execute(current_database_sql); });
         CHECK(rows.front().get<std::string>(0) == name);
     }
     CHECK(tests::psql(tests::server_url(), "select from pg_database where datname = '" + name + "'").empty());

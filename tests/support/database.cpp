@@ -16,6 +16,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <cstdint>
 #include <filesystem>
 #include <stdexcept>
 #include <system_error>
@@ -26,11 +27,20 @@ namespace fs = std::filesystem;
 
 namespace {
 
+// In memory where there is room for it: a clone takes 30 ms there and 180 ms on a disk.
+fs::path roomy_folder() {
+    const fs::path memory = "/dev/shm";
+    std::error_code missing;
+    const fs::space_info space = fs::space(memory, missing);
+    const bool roomy = !missing && space.available > (std::uintmax_t{2} << 30);
+    return roomy && access(memory.c_str(), W_OK) == 0 ? memory : fs::temp_directory_path();
+}
+
 // A temporary folder that goes away when this process ends, by SIGKILL too: a shell waits at a pipe that only we hold
-// open, then for the server, which shuts down by itself, and removes the folder.
+// open, then for the server, which shuts down by itself and works in the folder, and removes the folder.
 class TemporaryFolder {
 public:
-    TemporaryFolder() : path_(fs::temp_directory_path() / "task-worker-tests-XXXXXX") {
+    TemporaryFolder() : path_(roomy_folder() / "task-worker-tests-XXXXXX") {
         std::string name = path_.string();
         if (mkdtemp(name.data()) == nullptr) fail("cannot create " + name);
         path_ = name;
@@ -44,8 +54,8 @@ public:
         posix_spawnattr_init(&attributes);
         posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);  // Ctrl-C is not for it
         const char* script = R"sh(
-            cat >/dev/null
-            for i in $(seq 300); do [ -e "$1/data/postmaster.pid" ] || break; sleep 0.1; done
+            exec >/dev/null 2>&1; cat
+            for i in $(seq 300); do ls -l /proc/[0-9]*/cwd | grep -qF " $1" || break; sleep 0.1; done
             rm -rf "$(sed -n 2p "$1/holder")" "$1")sh";
         std::array<std::string, 5> texts{"sh", "-c", script, "sh", name};
         std::array<char*, 6> words{};
@@ -82,7 +92,9 @@ const std::string template_name = "template_migrated";
 struct Cluster {
     TemporaryFolder folder;
     worker::EmbeddedPostgres postgres{
-        {.folder = folder.path(), .durable = false, .server_settings = {"max_connections=200", "autovacuum=off"}}
+        {.folder = folder.path(),
+         .durable = false,
+         .server_settings = {"max_connections=200", "autovacuum=off", "max_wal_size=256MB"}}
     };
 };
 

@@ -1,6 +1,7 @@
 #include "worker/config.hpp"
 
 #include "tests/support/catch.hpp"
+#include "tests/support/golden.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "worker/config_keys.hpp"
 
@@ -405,8 +406,5 @@ TEST_CASE("the shipped config.yml says the defaults and nothing else", "[worker]
 }
 
 TEST_CASE("docs/config.schema.json is current", "[worker][config][golden]") {
-    const std::string path = source_folder + "/docs/config.schema.json";
-    if (std::getenv("UPDATE_GOLDEN") != nullptr) std::ofstream(path) << config_schema();
-    INFO("run unit_tests '[golden]' with UPDATE_GOLDEN=1 and look at the difference");
-    CHECK(read(path) == config_schema());
+    tests::check_golden("docs/config.schema.json", config_schema());
 }

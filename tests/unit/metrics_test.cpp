@@ -1,0 +1,192 @@
+#include "worker/metrics.hpp"
+
+#include "db/error.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/golden.hpp"
+
+#include <map>
+#include <regex>
+#include <set>
+#include <sstream>
+#include <thread>
+
+using namespace worker;
+using namespace std::chrono_literals;
+using Catch::Contains;
+
+namespace {
+
+Probes all_probes() {
+    return {
+        .pool =
+            [] { return db::PoolStats{.size = 10, .checked_in = 3, .checked_out = 8, .overflow = 1, .waiting = 2}; },
+        .engine =
+            [] {
+                return EngineSnapshot{.jobs_running = 4, .jobs_prefetched = 5, .leader = true, .heartbeat_age = 1500ms};
+            },
+    };
+}
+
+// One line for each family: name, type, its labels, what it means.
+std::string list_families(const std::string& text) {
+    std::map<std::string, std::string> help;
+    std::map<std::string, std::string> type;
+    std::map<std::string, std::set<std::string>> labels;
+    std::istringstream lines(text);
+    std::smatch match;
+    for (std::string line; std::getline(lines, line);) {
+        if (std::regex_match(line, match, std::regex("# HELP (\\S+) (.*)"))) {
+            help[match[1]] = match[2];
+        } else if (std::regex_match(line, match, std::regex("# TYPE (\\S+) (.*)"))) {
+            type[match[1]] = match[2];
+        } else if (std::regex_match(line, match, std::regex("([a-z_]+?)(_bucket|_sum|_count)?(\\{.*\\})? .*"))) {
+            const std::string name = type.contains(match[1]) ? match[1].str() : match[1].str() + match[2].str();
+            const std::string pairs = match[3];
+            const std::regex label("([a-z]+)=\"");
+            for (std::sregex_iterator one(pairs.begin(), pairs.end(), label), end; one != end; ++one) {
+                labels[name].insert((*one)[1]);
+            }
+        }
+    }
+    std::string list;
+    for (const auto& [name, meaning] : help) {
+        std::string joined;
+        for (const std::string& label : labels[name]) {
+            if (label != "le") joined += (joined.empty() ? "" : ",") + label;
+        }
+        list += name + (joined.empty() ? "" : "{" + joined + "}") + " " + type[name] + ": " + meaning + "\n";
+    }
+    return list;
+}
+
+}  // namespace
+
+TEST_CASE("the metric families are those of tests/golden/metrics.txt", "[worker][metrics][golden]") {
+    Metrics metrics("0.1.0", {"mail"});
+    metrics.set_probes(all_probes());
+    metrics.set_queues({{.queue = "default"}});
+    metrics.hooks().on_statement("claim_bundles", 1ms, nullptr);
+    const std::string text = metrics.to_text();
+    tests::check_golden("tests/golden/metrics.txt", list_families(text));
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+        CHECK(line.find("task_worker_") == (line.starts_with('#') ? 7 : 0));
+    }
+}
+
+TEST_CASE("a scrape reads the pool once and shows SQLAlchemy's numbers", "[worker][metrics]") {
+    Metrics metrics("0.1.0", {});
+    int reads = 0;
+    Probes probes;
+    probes.pool = [&] {
+        ++reads;
+        db::PoolStats stats{.size = 10, .checked_in = 3, .checked_out = 8, .overflow = 1, .waiting = 2};
+        stats.timeouts = 6;
+        stats.closed[static_cast<std::size_t>(db::CloseReason::recycled)] = 4;
+        return stats;
+    };
+    metrics.set_probes(probes);
+    const std::string text = metrics.to_text();
+    CHECK(reads == 1);
+    CHECK_THAT(text, Contains("task_worker_pool_checked_in 3\n") && Contains("task_worker_pool_checked_out 8\n"));
+    CHECK_THAT(text, Contains("task_worker_pool_overflow 1\n") && Contains("task_worker_pool_waiting 2\n"));
+    CHECK_THAT(text, Contains("task_worker_pool_timeouts_total 6\n"));
+    CHECK_THAT(text, Contains("task_worker_pool_closed_total{reason=\"recycled\"} 4\n"));
+    CHECK_THAT(text, !Contains("task_worker_jobs_running"));
+}
+
+TEST_CASE("attempts count for their kind, those of unregistered kinds for other", "[worker][metrics]") {
+    const Metrics metrics("0.1.0", {"mail", "thumbnail"});
+    const KindMetrics& mail = metrics.of_kind("mail");
+    for (int i = 0; i < 3; ++i) mail.count(AttemptEnd::completed, 20ms);
+    mail.count(AttemptEnd::retried, 2s);
+    for (int i = 0; i < 500; ++i) metrics.of_kind("made-up-" + std::to_string(i)).count(AttemptEnd::discarded, 1ms);
+    const std::string text = metrics.to_text();
+    CHECK_THAT(text, Contains("task_worker_jobs_finished_total{kind=\"mail\",outcome=\"completed\"} 3\n"));
+    CHECK_THAT(text, Contains("task_worker_jobs_finished_total{kind=\"mail\",outcome=\"retried\"} 1\n"));
+    CHECK_THAT(text, Contains("task_worker_jobs_finished_total{kind=\"thumbnail\",outcome=\"completed\"} 0\n"));
+    CHECK_THAT(text, Contains("task_worker_jobs_finished_total{kind=\"other\",outcome=\"discarded\"} 500\n"));
+    CHECK_THAT(text, Contains("task_worker_job_duration_seconds_bucket{kind=\"mail\",le=\"0.05\"} 3\n"));
+    CHECK_THAT(text, Contains("task_worker_job_duration_seconds_count{kind=\"mail\"} 4\n"));
+    CHECK_THAT(text, !Contains("made-up"));
+}
+
+TEST_CASE("hooks count statements, checkouts and failures of connecting", "[worker][metrics]") {
+    Metrics metrics("0.1.0", {});
+    const db::Hooks hooks = metrics.hooks();
+    const db::Error error(db::ErrorKind::connection, "gone");
+    hooks.on_statement("claim_bundles", 300us, nullptr);
+    hooks.on_statement("claim_bundles", 40s, &error);
+    hooks.on_checkout(20us);
+    hooks.on_return(2s);
+    hooks.on_connect_failure(error);
+    for (int i = 0; i < 1'000; ++i) hooks.on_statement("built_" + std::to_string(i), 1ms, nullptr);
+    const std::string text = metrics.to_text();
+    CHECK_THAT(
+        text,
+        Contains("task_worker_statement_duration_seconds_bucket{statement=\"claim_bundles\",le=\"0.0005\"} 1\n") &&
+            Contains("task_worker_statement_duration_seconds_count{statement=\"claim_bundles\"} 2\n") &&
+            Contains("task_worker_statement_errors_total{statement=\"claim_bundles\"} 1\n")
+    );
+    CHECK_THAT(text, Contains("task_worker_statement_duration_seconds_count{statement=\"other\"} 801\n"));
+    CHECK_THAT(text, !Contains("built_900"));
+    CHECK_THAT(text, Contains("task_worker_pool_checkout_wait_seconds_bucket{le=\"0.0001\"} 1\n"));
+    CHECK_THAT(text, Contains("task_worker_pool_hold_seconds_sum 2\n"));
+    CHECK_THAT(text, Contains("task_worker_pool_connect_failures_total 1\n"));
+}
+
+TEST_CASE("the queues' gauges are replaced whole, so that none stays behind", "[worker][metrics]") {
+    Metrics metrics("0.1.0", {});
+    metrics.set_queues({{.queue = "mail", .available = 7, .oldest_ready = 1500ms}, {.queue = "bulk"}});
+    CHECK_THAT(metrics.to_text(), Contains("task_worker_queue_depth{queue=\"mail\",state=\"available\"} 7\n"));
+    CHECK_THAT(metrics.to_text(), Contains("task_worker_queue_oldest_ready_seconds{queue=\"mail\"} 1.5\n"));
+    metrics.set_queues({{.queue = "bulk"}});
+    CHECK_THAT(metrics.to_text(), !Contains("mail"));
+    metrics.set_queues({});
+    CHECK_THAT(metrics.to_text(), !Contains("task_worker_queue_depth"));
+}
+
+TEST_CASE("the engine's counters and snapshot appear", "[worker][metrics]") {
+    Metrics metrics("1.2.3", {});
+    metrics.set_probes(all_probes());
+    metrics.count_claim(0);
+    metrics.count_claim(40);
+    metrics.count_leases_lost(2);
+    metrics.count_rescues(3);
+    metrics.count_unknown_kind(4);
+    const std::string text = metrics.to_text();
+    for (const std::string_view line :
+         {"claims_total 2",
+          "claimed_jobs_total 40",
+          "leases_lost_total 2",
+          "rescues_total 3",
+          "unknown_kind_total 4",
+          "jobs_running 4",
+          "jobs_prefetched 5",
+          "leader 1",
+          "heartbeat_age_seconds 1.5",
+          "build_info{version=\"1.2.3\"} 1"}) {
+        CHECK_THAT(text, Contains("\ntask_worker_" + std::string(line) + "\n"));
+    }
+}
+
+TEST_CASE("metrics may be counted and scraped by several threads at once", "[worker][metrics]") {
+    Metrics metrics("0.1.0", {"mail"});
+    metrics.set_probes(all_probes());
+    const db::Hooks hooks = metrics.hooks();
+    std::vector<std::thread> threads;
+    for (int thread = 0; thread < 4; ++thread) {
+        threads.emplace_back([&] {
+            for (int i = 0; i < 500; ++i) {
+                metrics.of_kind("mail").count(AttemptEnd::completed, 1ms);
+                hooks.on_statement("s" + std::to_string(i % 10), 1ms, nullptr);
+                metrics.set_queues({{.queue = "default", .available = i}});
+                if (i % 100 == 0) metrics.to_text();
+            }
+        });
+    }
+    for (std::thread& thread : threads) thread.join();
+    CHECK_THAT(
+        metrics.to_text(), Contains("task_worker_jobs_finished_total{kind=\"mail\",outcome=\"completed\"} 2000\n")
+    );
+}

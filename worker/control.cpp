@@ -1,0 +1,182 @@
+#include "worker/control.hpp"
+
+#include "db/pipeline.hpp"
+#include "queue/plans.hpp"
+#include "queue/wake.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+#include <optional>
+#include <random>
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+namespace worker {
+
+namespace {
+
+constexpr std::chrono::milliseconds first_retry = 200ms;
+constexpr std::chrono::milliseconds longest_retry = 5s;
+constexpr std::chrono::milliseconds tick = 100ms;  // how late a deadline may be noticed
+
+// A tenth either way, so that a fleet started together does not beat together.
+std::chrono::milliseconds jittered(std::chrono::milliseconds period) {
+    thread_local std::minstd_rand random(std::random_device{}());
+    const double factor = std::uniform_real_distribution<double>(0.9, 1.1)(random);
+    return std::chrono::duration_cast<std::chrono::milliseconds>(period * factor);
+}
+
+}  // namespace
+
+Control::Control(asio::any_io_executor executor, const Config& config, Engine& engine, queue::NewWorker self)
+    : executor_(executor),
+      config_(config),
+      engine_(engine),
+      self_(std::move(self)),
+      beat_wakeup_(executor),
+      listen_wakeup_(executor),
+      watch_wakeup_(executor) {}
+
+void Control::registered(queue::WorkerId worker) {
+    worker_ = worker;
+    last_accepted_ = Clock::now().time_since_epoch();
+}
+
+std::chrono::nanoseconds Control::heartbeat_age() const {
+    return Clock::now().time_since_epoch() - last_accepted_.load();
+}
+
+asio::awaitable<db::Session> Control::open(bool direct) {
+    db::ConnectionSettings settings = config_.database.connection;
+    if (direct && !config_.database.direct_url.empty()) {
+        settings.url = config_.database.direct_url;
+        settings.pooler = db::Pooler::none;
+    }
+    // A call that hangs must end well before the lease does.
+    const auto patience = std::max<std::chrono::milliseconds>(config_.worker.lease_timeout / 6, 500ms);
+    settings.connect_timeout = std::min(settings.connect_timeout, patience);
+    settings.statement_timeout = patience;
+    settings.grace = 500ms;
+    co_return db::Session(co_await db::Connection::open(executor_, std::move(settings)));
+}
+
+asio::awaitable<void> Control::beat() {
+    std::optional<db::Session> session;
+    std::chrono::milliseconds retry = first_retry;
+    while (!stopping_) {
+        std::optional<db::Error> failure;
+        try {
+            if (!session) session.emplace(co_await open(false));
+            co_await beat_once(*session);
+        } catch (const db::Error& error) {
+            failure = error;
+        }
+        check_lease();
+        std::chrono::milliseconds pause = jittered(config_.worker.heartbeat);
+        if (failure) {
+            session.reset();
+            log_once(trouble_, LogLevel::warn, "heartbeat not accepted", {{"error", failure->what()}});
+            pause = jittered(std::min(retry, config_.worker.heartbeat));
+            retry = std::min(retry * 2, longest_retry);
+        } else {
+            if (trouble_.clear()) log(LogLevel::info, "heartbeat accepted again");
+            retry = first_retry;
+        }
+        co_await beat_wakeup_.wait_for(pause);
+    }
+}
+
+asio::awaitable<void> Control::beat_once(db::Session& session) {
+    const auto sent = Clock::now();
+    const queue::WorkerId worker = worker_;
+    const auto answers =
+        co_await db::pipelined(session, queue::fix_plans(session), queue::record_heartbeat(session, worker));
+    const queue::Heartbeat& heartbeat = std::get<1>(answers);
+    if (!heartbeat.alive || suspended_) {
+        co_await be_reborn(session);
+        co_return;
+    }
+    last_accepted_ = sent.time_since_epoch();
+    if (!heartbeat.cancels.empty()) engine_.cancel(heartbeat.cancels);
+}
+
+// Under its old id the worker's leases are, or will be, others'. It goes on as a new worker.
+asio::awaitable<void> Control::be_reborn(db::Session& session) {
+    const queue::WorkerId old = worker_;
+    if (!suspended_) engine_.lose_leases();
+    suspended_ = true;
+    const auto sent = Clock::now();
+    co_await queue::retire_worker(session, old);
+    const queue::WorkerId worker = co_await queue::register_worker(session, self_);
+    worker_ = worker;
+    last_accepted_ = sent.time_since_epoch();
+    suspended_ = false;
+    engine_.adopt(worker);
+    log(LogLevel::warn,
+        "the lease had ended: going on as a new worker",
+        {{"worker_id", static_cast<std::int64_t>(worker)}, {"was", static_cast<std::int64_t>(old)}});
+}
+
+// Handlers must have stopped before another worker may take over.
+void Control::check_lease() {
+    if (suspended_ || heartbeat_age() < config_.worker.lease_timeout * 2 / 3) return;
+    suspended_ = true;
+    log(LogLevel::error, "no heartbeat was accepted for two thirds of lease_timeout: stopping every handler");
+    engine_.lose_leases();
+}
+
+asio::awaitable<void> Control::watch_deadlines() {
+    while (!stopping_) {
+        engine_.stop_overdue(Clock::now());
+        check_lease();
+        co_await watch_wakeup_.wait_for(tick);
+    }
+}
+
+asio::awaitable<void> Control::listen() {
+    // Behind a pooler, and without a way past it, nothing would arrive: the worker polls.
+    if (config_.database.connection.pooler != db::Pooler::none && config_.database.direct_url.empty()) co_return;
+    std::chrono::milliseconds retry = first_retry;
+    while (!stopping_) {
+        std::string trouble;
+        try {
+            db::Session session = co_await open(true);
+            co_await queue::listen(session);
+            listening_on_ = &session.connection();
+            listening_ = true;
+            engine_.wake();  // what came meanwhile was not heard
+            if (listen_trouble_.clear()) log(LogLevel::info, "listening again");
+            retry = first_retry;
+            while (!stopping_) {
+                const db::Notification notification = co_await session.connection().wait_notification();
+                if (notification.channel == queue::cancel_channel) {
+                    beat_wakeup_.notify();  // the heartbeat reads what is asked
+                } else {
+                    engine_.wake();
+                }
+            }
+        } catch (const db::Error& error) {
+            trouble = error.what();
+        }
+        listening_ = false;
+        listening_on_ = nullptr;
+        if (stopping_) break;
+        log_once(listen_trouble_, LogLevel::warn, "not listening, polling instead", {{"error", trouble}});
+        co_await listen_wakeup_.wait_for(jittered(retry));
+        retry = std::min(retry * 2, longest_retry);
+    }
+}
+
+void Control::stop() {
+    stopping_ = true;
+    beat_wakeup_.notify();
+    listen_wakeup_.notify();
+    watch_wakeup_.notify();
+    asio::post(executor_, [this] {
+        if (listening_on_ != nullptr) listening_on_->interrupt();
+    });
+}
+
+}  // namespace worker

@@ -1,0 +1,182 @@
+// The engine's state: what it holds, what is asked of it from outside, when it is done.
+#include "worker/engine.hpp"
+
+#include "queue/names.hpp"
+
+#include <algorithm>
+
+namespace asio = boost::asio;
+
+namespace worker {
+
+Engine::Engine(EngineParts parts)
+    : parts_(parts),
+      wakeup_(parts.executor),
+      keep_{parts.config.retention.completed.count() > 0, parts.config.retention.cancelled.count() > 0},
+      pacing_(
+          {parts.config.worker.concurrency,
+           parts.config.worker.prefetch,
+           parts.config.worker.poll,
+           parts.config.worker.linger}
+      ),
+      random_(std::random_device{}()) {
+    for (const std::string& name : parts.registry.names()) {
+        kinds_[name] = {parts.registry.find(name), &parts.metrics.of_kind(name)};
+    }
+}
+
+Engine::~Engine() = default;
+
+asio::awaitable<void> Engine::prepare() {
+    std::vector<queue::QueueDeclaration> declarations;
+    for (const auto& [name, queue] : parts_.config.queues) {
+        declarations.push_back(
+            {name,
+             queue.concurrency > 0 ? std::optional(queue.concurrency) : std::nullopt,
+             queue.paused ? std::optional(true) : std::nullopt}
+        );
+    }
+    std::vector<queue::NewKind> kinds;
+    for (const auto& [name, kind] : kinds_) {
+        kinds.push_back({name, kind.kind->policy.own_row ? std::optional<std::int16_t>(1) : std::nullopt});
+    }
+    db::Session session = co_await parts_.pool.checkout();
+    co_await queue::declare_queues(session, declarations);
+    const std::vector<queue::KindName> names = co_await queue::intern_kinds(session, kinds);
+    const std::vector<queue::Queue> queues = co_await queue::read_queues(session);
+    const std::lock_guard lock(mutex_);
+    for (const queue::KindName& name : names) {
+        RunnableKind& kind = kinds_.find(name.name)->second;
+        kinds_by_id_[name.id] = &kind;
+        if (kind.kind->policy.own_row) own_row_.push_back(name.id);
+    }
+    take_queues(queues);
+}
+
+asio::awaitable<void> Engine::refresh_queues() {
+    db::Session session = co_await parts_.pool.checkout();
+    const std::vector<queue::Queue> queues = co_await queue::read_queues(session);
+    const std::lock_guard lock(mutex_);
+    take_queues(queues);
+}
+
+void Engine::take_queues(const std::vector<queue::Queue>& queues) {
+    const std::vector<std::string>& served = parts_.config.worker.queues;
+    queues_.clear();
+    for (const queue::Queue& queue : queues) {
+        line_.set_queue_limit(queue.id, queue.concurrency.value_or(0));
+        if (served.empty() || std::ranges::find(served, queue.name) != served.end()) queues_[queue.id] = queue;
+    }
+}
+
+void Engine::wake() {
+    {
+        const std::lock_guard lock(mutex_);
+        pacing_.wake();
+    }
+    wakeup_.notify();
+}
+
+void Engine::cancel(const std::vector<queue::CancelRequest>& requests) {
+    const std::lock_guard lock(mutex_);
+    const auto now = Clock::now();
+    for (const queue::CancelRequest& request : requests) {
+        const queue::Mask unstarted = line_.drop(request.row, request.jobs);
+        for (int n = 0; n < queue::max_bundle_jobs; ++n) {
+            if ((request.jobs & queue::bit(n)) == 0) continue;
+            if ((unstarted & queue::bit(n)) != 0) {
+                outcomes_.leave(
+                    request.row, request.claim, {n, queue::Leave::cancel, "cancelled before it started"}, false, now
+                );
+                continue;
+            }
+            const auto running = running_.find(static_cast<std::int64_t>(queue::job_id(request.row, n)));
+            if (running != running_.end() && running->second.claim == request.claim) {
+                running->second.context->request_stop(jobs::StopReason::cancelled);
+            }
+        }
+    }
+    wakeup_.notify();
+}
+
+void Engine::lose_leases() {
+    const std::lock_guard lock(mutex_);
+    suspended_ = true;
+    line_.drop_unstarted();
+    outcomes_.take();
+    progress_.clear();
+    releases_.clear();
+    abandoned_.clear();
+    for (auto& [job, running] : running_) running.context->request_stop(jobs::StopReason::lease_lost);
+}
+
+void Engine::adopt(queue::WorkerId worker) {
+    {
+        const std::lock_guard lock(mutex_);
+        worker_ = worker;
+        suspended_ = false;
+        pacing_.wake();
+    }
+    wakeup_.notify();
+}
+
+void Engine::stop_overdue(Clock::time_point now) {
+    const std::lock_guard lock(mutex_);
+    for (auto& [job, running] : running_) {
+        const auto deadline = running.context->deadline();
+        if (deadline && now >= *deadline) running.context->request_stop(jobs::StopReason::timeout);
+    }
+}
+
+void Engine::enter(Phase phase) {
+    {
+        const std::lock_guard lock(mutex_);
+        phase_ = std::max(phase_, phase);
+        if (phase_ >= Phase::draining) {
+            for (queue::Unstarted& unstarted : line_.drop_unstarted()) releases_.push_back(unstarted);
+        }
+        if (phase_ >= Phase::interrupt) {
+            for (auto& [job, running] : running_) running.context->request_stop(jobs::StopReason::shutdown);
+        }
+        if (phase_ >= Phase::closing) {
+            for (auto& [job, running] : running_) {
+                releases_.push_back({running.row, running.claim, queue::bit(queue::job_number(queue::JobId{job}))});
+            }
+            running_.clear();
+        }
+    }
+    wakeup_.notify();
+}
+
+Load Engine::load() const {
+    Load load;
+    load.running = line_.running();
+    load.unstarted = line_.unstarted();
+    load.startable = line_.startable();
+    load.outcomes = outcomes_.jobs();
+    load.outcomes_since = outcomes_.since();
+    load.claiming = phase_ == Phase::running && !suspended_ && !alone_ && !queues_.empty();
+    return load;
+}
+
+bool Engine::is_done() const {
+    return phase_ >= Phase::draining && running_.empty() && outcomes_.empty() && releases_.empty() &&
+           (phase_ >= Phase::closing || line_.running() == 0);
+}
+
+bool Engine::is_idle() const {
+    const std::lock_guard lock(mutex_);
+    return line_.running() == 0 && outcomes_.empty();
+}
+
+queue::WorkerId Engine::worker_id() const {
+    const std::lock_guard lock(mutex_);
+    return worker_;
+}
+
+Engine::Snapshot Engine::snapshot() const {
+    const std::lock_guard lock(mutex_);
+    return {line_.running(), line_.unstarted(), outcomes_.jobs(), load().claiming};
+}
+
+}  // namespace worker

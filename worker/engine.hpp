@@ -1,0 +1,173 @@
+#pragma once
+
+// The engine: one claimer feeds all slots of the process, and writes what became of their jobs.
+//
+// The claimer makes one round trip at a time: finished jobs go out with the next claim, in one pipeline and one
+// transaction. Nothing of a round's answer is acted on before it arrived whole.
+//
+// Thread: every member may be called from any thread; the mutex guards what the slots and the claimer share.
+
+#include "db/pool.hpp"
+#include "jobs/handler.hpp"
+#include "queue/claim.hpp"
+#include "queue/names.hpp"
+#include "queue/workers.hpp"
+#include "worker/config.hpp"
+#include "worker/line.hpp"
+#include "worker/logging.hpp"
+#include "worker/metrics.hpp"
+#include "worker/outcomes.hpp"
+#include "worker/pacing.hpp"
+#include "worker/progress.hpp"
+#include "worker/wakeup.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace worker {
+
+// What the engine is made of; all outlive it.
+struct EngineParts {
+    boost::asio::any_io_executor executor;
+    db::Pool& pool;
+    const Config& config;
+    const jobs::Registry& registry;
+    Metrics& metrics;
+};
+
+class Engine {
+public:
+    using Clock = std::chrono::steady_clock;
+
+    explicit Engine(EngineParts parts);
+    ~Engine();
+
+    // Learns the queues' and kinds' numbers; adds what is missing. Throws: db::Error.
+    boost::asio::awaitable<void> prepare();
+    // Claims, runs and writes until it was told to stop and everything is written. `worker` holds the leases.
+    boost::asio::awaitable<void> run(queue::WorkerId worker);
+
+    // Something may have become available.
+    void wake();
+    // Asks running jobs to stop, and takes those out that have not started.
+    void cancel(const std::vector<queue::CancelRequest>& requests);
+    // Every lease is lost: handlers are told to stop, nothing of theirs is written. Claims stop until adopt().
+    void lose_leases();
+    // Goes on under a new worker id.
+    void adopt(queue::WorkerId worker);
+    // Asks handlers to stop whose time is up.
+    void stop_overdue(Clock::time_point now);
+    // Reads the queues again: paused ones are not claimed from.
+    boost::asio::awaitable<void> refresh_queues();
+
+    enum class Phase {
+        running,
+        draining,   // nothing new; what was not started is handed back; running jobs may end
+        interrupt,  // running jobs are asked to stop
+        closing,    // what still runs is handed back; run() ends
+    };
+    void enter(Phase phase);
+    // Whether anything runs or waits to be written.
+    bool is_idle() const;
+
+    struct Snapshot {
+        int running = 0;
+        int unstarted = 0;
+        int unwritten = 0;
+        bool claiming = false;
+    };
+    Snapshot snapshot() const;
+
+private:
+    struct Running {
+        jobs::JobContext* context = nullptr;
+        queue::RowId row{};
+        queue::ClaimNumber claim{};
+        bool reported = false;
+    };
+    // What one round trip takes along.
+    struct Round {
+        queue::WorkerId worker{};
+        std::vector<queue::FinishedRow> finished;
+        std::vector<queue::Unstarted> released;
+        std::vector<queue::ClaimNumber> abandoned;
+        std::vector<queue::TaskProgress> progress;
+        queue::ClaimRequest request;
+        bool claims = false;
+        bool wants_suspect = false;
+    };
+    struct Answer {
+        std::vector<queue::RowId> lost;
+        std::vector<queue::Bundle> bundles;
+        bool alone = false;
+    };
+
+    Load load() const;  // under the mutex
+    bool is_done() const;
+    Round plan(Clock::time_point now);
+    boost::asio::awaitable<Answer> exchange(Round& round);
+    boost::asio::awaitable<void> settle(Round round);
+    boost::asio::awaitable<void> write_by_halves(queue::WorkerId worker, std::vector<queue::FinishedRow> rows);
+    void accept(Round& round, Answer answer);
+    void failed(Round round, const db::Error& error);
+    void hold(queue::Bundle bundle, queue::ClaimNumber claim, Clock::time_point now);
+    boost::asio::awaitable<void> warn_unknown_kinds();
+    void take_queues(const std::vector<queue::Queue>& queues);
+    std::vector<queue::LaneCursor> lanes();
+    bool can_release() const;
+
+    void start_slots();
+    boost::asio::awaitable<void> run_slot();
+    boost::asio::awaitable<void> run_job(Start start);
+    jobs::Job make_job(const HeldBundle& held, int n) const;
+    void record(Start& start, jobs::Outcome outcome, jobs::JobContext& context, std::chrono::nanoseconds took);
+    std::optional<Start> next_start();
+    void log_failure(const jobs::Job& job, const queue::Leaver& leaver) const;
+    queue::WorkerId worker_id() const;
+    void drop_row(queue::RowId row);
+
+    EngineParts parts_;
+    Wakeup wakeup_;
+    std::map<std::string, RunnableKind, std::less<>> kinds_;  // of the registry, by name
+    const queue::FinishOptions keep_;
+
+    mutable std::mutex mutex_;                       // guards all below, and the counts in kinds_
+    std::map<queue::QueueId, queue::Queue> queues_;  // those this worker serves
+    Line line_;
+    Outcomes outcomes_;
+    ProgressBuffer progress_;
+    Pacing pacing_;
+    std::unordered_map<queue::KindId, RunnableKind*> kinds_by_id_;
+    std::vector<queue::KindId> own_row_;
+    std::unordered_map<std::int64_t, Running> running_;  // by job id
+    std::vector<queue::Unstarted> releases_;             // interrupted or dropped, to be handed back
+    std::vector<queue::ClaimNumber> abandoned_;          // claims whose answer never came
+    std::mt19937_64 random_;
+    queue::WorkerId worker_{};
+    std::int64_t last_claim_ = 0;
+    int slots_ = 0;  // running slot coroutines
+    Phase phase_ = Phase::running;
+    bool suspended_ = false;                 // without leases until adopt()
+    bool alone_ = false;                     // a suspect runs: nothing beside it
+    std::set<queue::KindId> unknown_kinds_;  // claimed without a handler, not yet told
+    Clock::time_point next_suspect_{};
+    double jobs_per_row_ = 1.0;
+    std::size_t first_queue_ = 0;      // rotates, so that queues of one priority take turns
+    Clock::time_point quiet_until_{};  // after a failed round
+    std::chrono::milliseconds retry_delay_{0};
+    SayOnce trouble_;
+};
+
+}  // namespace worker

@@ -1,0 +1,365 @@
+// The engine's claimer: one round trip at a time takes finished jobs out and new ones in.
+#include "db/pipeline.hpp"
+#include "queue/names.hpp"
+#include "queue/plans.hpp"
+#include "queue/release.hpp"
+#include "worker/engine.hpp"
+
+#include <boost/json/parse.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <iterator>
+#include <map>
+#include <utility>
+
+namespace asio = boost::asio;
+namespace json = boost::json;
+
+namespace worker {
+
+namespace {
+
+constexpr std::chrono::milliseconds unknown_kind_snooze{10'000};
+constexpr std::chrono::seconds suspect_interval{1};
+constexpr std::string_view unwritable_text = "the outcome could not be written; the worker's log says why";
+constexpr std::chrono::milliseconds first_retry{50};
+constexpr std::chrono::milliseconds longest_retry{5'000};
+
+// The parts of a round that have nothing to do run no statement.
+asio::awaitable<std::vector<queue::RowId>> finish(
+    db::Session& session,
+    queue::WorkerId worker,
+    const std::vector<queue::FinishedRow>& rows,
+    queue::FinishOptions options
+) {
+    if (rows.empty()) co_return std::vector<queue::RowId>{};
+    co_return co_await queue::finish_jobs(session, worker, rows, options);
+}
+
+asio::awaitable<std::vector<queue::Unstarted>> release(
+    db::Session& session, queue::WorkerId worker, const std::vector<queue::Unstarted>& jobs
+) {
+    if (jobs.empty()) co_return std::vector<queue::Unstarted>{};
+    co_return co_await queue::release_jobs(session, worker, jobs);
+}
+
+asio::awaitable<std::vector<queue::Bundle>> claim(
+    db::Session& session, const queue::ClaimRequest& request, bool wanted
+) {
+    if (!wanted) co_return std::vector<queue::Bundle>{};
+    co_return co_await queue::claim_bundles(session, request);
+}
+
+asio::awaitable<void> report(
+    db::Session& session, queue::WorkerId worker, const std::vector<queue::TaskProgress>& progress
+) {
+    if (!progress.empty()) co_await queue::record_task_progress(session, worker, progress);
+}
+
+using Rows = std::vector<queue::FinishedRow>;
+
+// Half of the rows, or of one row's outcomes.
+std::pair<Rows, Rows> halves(Rows rows) {
+    Rows second;
+    if (rows.size() > 1) {
+        const auto middle = rows.begin() + static_cast<std::ptrdiff_t>(rows.size() / 2);
+        second.assign(std::make_move_iterator(middle), std::make_move_iterator(rows.end()));
+        rows.erase(middle, rows.end());
+        return {std::move(rows), std::move(second)};
+    }
+    queue::FinishedRow& row = rows.front();
+    queue::FinishedRow other{row.row, row.claim, 0, {}, row.reported};
+    if (row.done != 0) {
+        other.leavers = std::exchange(row.leavers, {});
+    } else {
+        const auto middle = row.leavers.begin() + static_cast<std::ptrdiff_t>(row.leavers.size() / 2);
+        other.leavers.assign(std::make_move_iterator(middle), std::make_move_iterator(row.leavers.end()));
+        row.leavers.erase(middle, row.leavers.end());
+    }
+    second.push_back(std::move(other));
+    return {std::move(rows), std::move(second)};
+}
+
+// The trace context of the enqueue call, from the row's meta.
+std::string traceparent_of(const std::string& meta) {
+    if (meta.empty()) return {};
+    boost::system::error_code error;
+    const json::value value = json::parse(meta, error);
+    if (error || !value.is_object()) return {};
+    const json::value* trace = value.get_object().if_contains("traceparent");
+    return trace != nullptr && trace->is_string() ? std::string(trace->get_string()) : std::string();
+}
+
+}  // namespace
+
+asio::awaitable<void> Engine::run(queue::WorkerId worker) {
+    adopt(worker);
+    for (;;) {
+        const auto now = Clock::now();
+        std::optional<Clock::time_point> due;
+        {
+            const std::lock_guard lock(mutex_);
+            if (is_done()) break;
+            const Load load = this->load();
+            due = !releases_.empty() && can_release() ? now : pacing_.due(load, now);
+            if (const auto report = progress_.due()) due = due ? std::min(*due, *report) : *report;
+            if (suspended_) due.reset();
+            if (due) due = std::max(*due, quiet_until_);
+        }
+        if (!due || *due > now) {
+            co_await wakeup_.wait_until(due);
+            continue;
+        }
+        co_await settle(plan(now));
+        start_slots();
+    }
+}
+
+// Interrupted jobs go back as the tails of their rows: not while others of their row may still run.
+bool Engine::can_release() const {
+    return phase_ < Phase::interrupt || phase_ >= Phase::closing || line_.running() == 0;
+}
+
+Engine::Round Engine::plan(Clock::time_point now) {
+    const std::lock_guard lock(mutex_);
+    Round round;
+    round.worker = worker_;
+    round.finished = outcomes_.take();
+    const Load load = this->load();
+    if (can_release()) round.released = std::exchange(releases_, {});
+    round.abandoned = std::exchange(abandoned_, {});
+    const int wanted = round.released.empty() ? pacing_.wanted(load) : 0;
+    round.claims = wanted > 0;
+    if (progress_.due() && *progress_.due() <= now) round.progress = progress_.take(now);
+    if (round.claims && load.running == 0 && load.unstarted == 0 && now >= next_suspect_) {
+        round.wants_suspect = true;
+        next_suspect_ = now + suspect_interval;
+    }
+    if (!round.claims) return round;
+    round.request.worker = worker_;
+    round.request.claim = queue::ClaimNumber{++last_claim_};
+    round.request.jobs = wanted;
+    round.request.rows = std::max(1, static_cast<int>(std::ceil(wanted / jobs_per_row_)));
+    round.request.own_row = own_row_;
+    round.request.mark_hungry = true;
+    round.request.lanes = lanes();
+    return round;
+}
+
+std::vector<queue::LaneCursor> Engine::lanes() {
+    std::vector<queue::QueueId> queues;
+    for (const auto& [id, queue] : queues_) {
+        if (!queue.paused) queues.push_back(id);
+    }
+    std::vector<queue::LaneCursor> lanes;
+    lanes.reserve(queues.size() * 10);
+    if (queues.empty()) return lanes;
+    first_queue_ = (first_queue_ + 1) % queues.size();
+    std::ranges::rotate(queues, queues.begin() + static_cast<std::ptrdiff_t>(first_queue_));
+    for (std::int16_t priority = 0; priority <= 9; ++priority) {
+        for (const queue::QueueId queue : queues) lanes.push_back({queue, priority});
+    }
+    return lanes;
+}
+
+asio::awaitable<Engine::Answer> Engine::exchange(Round& round) {
+    Answer answer;
+    db::Session session = co_await parts_.pool.checkout();
+    if (!round.abandoned.empty()) {
+        co_await db::pipelined(
+            session, queue::fix_plans(session), queue::release_claims(session, round.worker, round.abandoned)
+        );
+        round.abandoned.clear();
+    }
+    auto answers = co_await db::pipelined(
+        session,
+        queue::fix_plans(session),
+        finish(session, round.worker, round.finished, keep_),
+        release(session, round.worker, round.released),
+        report(session, round.worker, round.progress),
+        claim(session, round.request, round.claims)
+    );
+    answer.lost = std::move(std::get<1>(answers));
+    answer.bundles = std::move(std::get<4>(answers));
+    if (round.wants_suspect && answer.bundles.empty()) {
+        queue::ClaimRequest request = round.request;
+        auto alone = co_await db::pipelined(
+            session, queue::fix_plans(session), queue::claim_suspect(session, std::move(request))
+        );
+        if (std::optional<queue::Bundle>& suspect = std::get<1>(alone)) {
+            answer.bundles.push_back(std::move(*suspect));
+            answer.alone = true;
+        }
+    }
+    co_return answer;
+}
+
+asio::awaitable<void> Engine::settle(Round round) {
+    std::optional<db::Error> failure;
+    try {
+        Answer answer = co_await exchange(round);
+        accept(round, std::move(answer));
+    } catch (const db::Error& error) {
+        failure = error;
+    }
+    if (failure && failure->is_data_error() && !round.finished.empty()) {
+        std::exception_ptr again;
+        try {
+            co_await write_by_halves(round.worker, std::exchange(round.finished, {}));
+            failure.reset();
+            const std::lock_guard lock(mutex_);
+            for (queue::Unstarted& back : round.released) releases_.push_back(back);
+        } catch (const db::Error& error) {
+            failure = error;
+        }
+    }
+    if (failure) failed(std::move(round), *failure);
+    co_await warn_unknown_kinds();
+}
+
+// A flush that one bad value spoils is written in halves, without the claim, until the offender stands alone; its
+// outcome becomes a failed attempt that says why.
+asio::awaitable<void> Engine::write_by_halves(queue::WorkerId worker, std::vector<queue::FinishedRow> rows) {
+    std::optional<db::Error> failure;
+    std::vector<queue::RowId> lost;
+    try {
+        db::Session session = co_await parts_.pool.checkout();
+        auto answers = co_await db::pipelined(session, queue::fix_plans(session), finish(session, worker, rows, keep_));
+        lost = std::move(std::get<1>(answers));
+    } catch (const db::Error& error) {
+        failure = error;
+    }
+    if (!failure) {
+        const std::lock_guard lock(mutex_);
+        for (const queue::RowId row : lost) drop_row(row);
+        co_return;
+    }
+    if (!failure->is_data_error()) {
+        const std::lock_guard lock(mutex_);
+        outcomes_.put_back(std::move(rows), Clock::now());
+        throw *failure;
+    }
+    if (rows.size() == 1 && rows.front().leavers.size() + (rows.front().done != 0 ? 1 : 0) <= 1) {
+        queue::FinishedRow& row = rows.front();
+        log(LogLevel::error, "an outcome could not be written", {{"row_id", row.row}, {"error", failure->what()}});
+        if (row.leavers.empty() || row.leavers.front().payload == unwritable_text) throw *failure;
+        // A result that cannot be stored never can be; a text can be replaced.
+        queue::Leaver& leaver = row.leavers.front();
+        if (leaver.as == queue::Leave::complete_with_result) leaver.as = queue::Leave::discard;
+        leaver.payload = unwritable_text;
+        co_await write_by_halves(worker, std::move(rows));
+        co_return;
+    }
+    std::pair<Rows, Rows> parts = halves(std::move(rows));
+    co_await write_by_halves(worker, std::move(parts.first));
+    co_await write_by_halves(worker, std::move(parts.second));
+}
+
+void Engine::accept(Round& round, Answer answer) {
+    const std::lock_guard lock(mutex_);
+    const auto now = Clock::now();
+    retry_delay_ = {};
+    if (trouble_.clear()) log(LogLevel::info, "claiming and writing work again");
+    if (suspended_ || round.worker != worker_) return;  // those leases are gone
+    for (const queue::RowId row : answer.lost) drop_row(row);
+    if (!round.claims) return;
+    int jobs = 0;
+    for (const queue::Bundle& bundle : answer.bundles) jobs += queue::count(bundle.pending);
+    if (!answer.bundles.empty()) {
+        const double seen = static_cast<double>(jobs) / static_cast<double>(answer.bundles.size());
+        jobs_per_row_ = std::max(1.0, (jobs_per_row_ + seen) / 2);
+    }
+    alone_ = answer.alone;
+    // As many rows as it might look at, with fewer jobs than guessed, is no empty line either.
+    const bool full = jobs >= round.request.jobs || static_cast<int>(answer.bundles.size()) >= round.request.rows;
+    pacing_.claimed(full ? jobs : round.request.jobs, jobs, now);
+    parts_.metrics.count_claim(jobs);
+    for (queue::Bundle& bundle : answer.bundles) hold(std::move(bundle), round.request.claim, now);
+}
+
+void Engine::hold(queue::Bundle bundle, queue::ClaimNumber claim, Clock::time_point now) {
+    auto held = std::make_shared<HeldBundle>();
+    const queue::Mask cancelled = bundle.cancel_requested & bundle.pending;
+    const queue::Mask pending = bundle.pending & ~cancelled;
+    const auto leave_all =
+        [&](queue::Mask jobs, queue::Leave as, const std::string& text, std::chrono::milliseconds after) {
+            for (int n = 0; n < queue::max_bundle_jobs; ++n) {
+                if ((jobs & queue::bit(n)) != 0) outcomes_.leave(bundle.id, claim, {n, as, text, after}, false, now);
+            }
+        };
+    leave_all(cancelled, queue::Leave::cancel, "cancelled before it started", {});
+    const auto kind = kinds_by_id_.find(bundle.kind);
+    if (kind == kinds_by_id_.end()) {
+        // Whoever serves a queue claims every kind of it, so that no kind can block the line.
+        leave_all(pending, queue::Leave::snooze, {}, unknown_kind_snooze);
+        parts_.metrics.count_unknown_kind(queue::count(pending));
+        unknown_kinds_.insert(bundle.kind);
+        return;
+    }
+    boost::system::error_code error;
+    json::value args = json::parse(bundle.args, error);
+    const int last = 63 - std::countl_zero(static_cast<std::uint64_t>(bundle.pending));
+    if (error || !args.is_array() ||
+        args.get_array().size() <= static_cast<std::size_t>(queue::element_of(bundle.id, last))) {
+        leave_all(pending, queue::Leave::discard, "the row's args are broken: not an array with an element a job", {});
+        return;
+    }
+    held->args = std::move(args.get_array());
+    held->kind = kind->second;
+    held->claim = claim;
+    held->queue = queues_.contains(bundle.queue) ? queues_[bundle.queue].name : std::string();
+    held->unstarted = pending;
+    held->traceparent = traceparent_of(bundle.meta);
+    held->bundle = std::move(bundle);
+    held->bundle.args.clear();
+    if (held->unstarted != 0) line_.add(std::move(held));
+}
+
+void Engine::failed(Round round, const db::Error& error) {
+    const std::lock_guard lock(mutex_);
+    const auto now = Clock::now();
+    if (round.worker == worker_ && !suspended_) {
+        // Whether it was written is unknown when the connection broke: the repeat changes nothing twice.
+        outcomes_.put_back(std::move(round.finished), now);
+        for (queue::Unstarted& back : round.released) releases_.push_back(back);
+        for (const queue::ClaimNumber number : round.abandoned) abandoned_.push_back(number);
+        if (round.claims && error.is_connection_lost()) abandoned_.push_back(round.request.claim);
+    }
+    retry_delay_ = std::clamp(retry_delay_ * 2, first_retry, longest_retry);
+    const double jitter = std::uniform_real_distribution<double>(0.75, 1.25)(random_);
+    quiet_until_ = now + std::chrono::duration_cast<Clock::duration>(retry_delay_ * jitter);
+    log_once(
+        trouble_, LogLevel::warn, "claiming and writing failed, it will be tried again", {{"error", error.what()}}
+    );
+}
+
+asio::awaitable<void> Engine::warn_unknown_kinds() {
+    std::set<queue::KindId> unknown;
+    {
+        const std::lock_guard lock(mutex_);
+        unknown = std::exchange(unknown_kinds_, {});
+    }
+    if (unknown.empty()) co_return;
+    try {
+        db::Session session = co_await parts_.pool.checkout();
+        const std::vector<queue::KindName> names = co_await queue::read_kinds(session);
+        for (const queue::KindName& name : names) {
+            if (unknown.contains(name.id))
+                log(LogLevel::warn, "no handler for this kind: its jobs are snoozed", {{"kind", name.name}});
+        }
+    } catch (const db::Error&) {
+        // The next claim of such a kind warns; the claims themselves tell of the database.
+    }
+}
+
+void Engine::drop_row(queue::RowId row) {
+    line_.drop(row, queue::first_bits(queue::max_bundle_jobs));
+    for (auto& [job, running] : running_) {
+        if (running.row == row) running.context->request_stop(jobs::StopReason::lease_lost);
+    }
+    parts_.metrics.count_leases_lost(1);
+}
+
+}  // namespace worker

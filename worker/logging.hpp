@@ -1,0 +1,85 @@
+#pragma once
+
+// The log: one line per event on standard error, text for people or JSON for machines, with fields beside the message.
+// Neither args nor secrets go into it: job_fields() names a job, never what it carries.
+//
+// Thread: every function may be called from any thread once set_up_logging returned.
+
+#include "jobs/context.hpp"
+#include "queue/ids.hpp"
+#include "worker/config.hpp"
+
+#include <concepts>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <variant>
+#include <vector>
+
+namespace spdlog {
+class logger;
+namespace sinks {
+class sink;
+}
+}  // namespace spdlog
+
+namespace worker {
+
+// One field of a line. Names are lower_snake; time, level and message are taken.
+struct Field {
+    std::string_view name;  // of static storage
+    std::variant<std::int64_t, double, std::string> value;
+
+    template <class T>
+    Field(std::string_view field_name, const T& field_value) : name(field_name), value(convert(field_value)) {}
+
+private:
+    template <class T>
+    static std::variant<std::int64_t, double, std::string> convert(const T& given) {
+        if constexpr (std::is_integral_v<T> || std::is_enum_v<T>) {
+            return static_cast<std::int64_t>(given);
+        } else if constexpr (std::is_floating_point_v<T>) {
+            return static_cast<double>(given);
+        } else {
+            return std::string(given);
+        }
+    }
+};
+using Fields = std::vector<Field>;
+
+// Makes the log of the process: spdlog's default logger, so that lines written through spdlog look the same.
+void set_up_logging(const LogConfig& config);
+
+// The same logger over another sink. `automatic` is text here.
+std::shared_ptr<spdlog::logger> make_logger(const LogConfig& config, std::shared_ptr<spdlog::sinks::sink> sink);
+
+// Writes one line. Control characters and bytes that are not UTF-8 are made harmless, so an event is always one line.
+void log(LogLevel level, std::string_view message, const Fields& fields = {});
+void log(spdlog::logger& logger, LogLevel level, std::string_view message, const Fields& fields = {});
+bool is_logged(LogLevel level);
+
+// job_id, kind, attempt, batch_id when it is of a batch, worker_id.
+Fields job_fields(const jobs::Job& job, queue::WorkerId worker);
+
+// Remembers the last thing said about one subject, so that an error which repeats is said once until it changes.
+class SayOnce {
+public:
+    // How often the last text was repeated in silence, when `text` is another; empty when it is the same again.
+    std::optional<std::int64_t> next(std::string_view text);
+    // The subject is in order again: the next text is new, whatever it is. Answers whether anything was wrong.
+    bool clear();
+
+private:
+    std::mutex mutex_;
+    std::optional<std::string> last_;  // guarded by mutex_
+    std::int64_t repeats_ = 0;         // guarded by mutex_
+};
+
+// Writes the line when it is new, with the field `repeated`, how often the line before it came again, unless zero.
+void log_once(SayOnce& once, LogLevel level, std::string_view message, Fields fields = {});
+
+}  // namespace worker

@@ -1,0 +1,74 @@
+#pragma once
+
+// Maintenance: what one elected worker of the fleet does for all. Promote due jobs, fold batches, rescue the jobs of
+// dead workers, look after the history. Every step is bounded, runs in a transaction of its own, and is tried again
+// later when it fails.
+
+#include "db/pool.hpp"
+#include "queue/ids.hpp"
+#include "queue/workers.hpp"
+#include "worker/config.hpp"
+#include "worker/engine.hpp"
+#include "worker/logging.hpp"
+#include "worker/metrics.hpp"
+#include "worker/wakeup.hpp"
+#include "worker/watchman.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+
+namespace worker {
+
+class Maintenance {
+public:
+    using Clock = std::chrono::steady_clock;
+
+    // `worker` answers the id under which the process lives now.
+    Maintenance(
+        boost::asio::any_io_executor executor,
+        db::Pool& pool,
+        const Config& config,
+        Engine& engine,
+        Metrics& metrics,
+        std::function<queue::WorkerId()> worker
+    );
+
+    // Until stop(); gives the lead up at the end. Never throws.
+    boost::asio::awaitable<void> run();
+    void stop();
+    bool is_leader() const { return leader_; }
+
+private:
+    boost::asio::awaitable<void> lead();
+    boost::asio::awaitable<void> promote(Clock::time_point now);
+    boost::asio::awaitable<void> fold();
+    boost::asio::awaitable<void> rescue(Clock::time_point now);
+    boost::asio::awaitable<void> keep_history();
+    boost::asio::awaitable<void> prune();
+    boost::asio::awaitable<void> measure();
+
+    const boost::asio::any_io_executor executor_;
+    db::Pool& pool_;
+    const Config& config_;
+    Engine& engine_;
+    Metrics& metrics_;
+    const std::function<queue::WorkerId()> worker_;
+    Wakeup wakeup_;
+    std::atomic<bool> stopping_ = false;
+    std::atomic<bool> leader_ = false;
+    Watchman watchman_;
+    SayOnce trouble_;
+    Clock::time_point next_election_{};
+    Clock::time_point next_promote_{};
+    Clock::time_point next_fold_{};
+    Clock::time_point next_rescue_{};
+    Clock::time_point next_measure_{};
+    Clock::time_point next_prune_{};
+    Clock::time_point next_history_{};
+};
+
+}  // namespace worker

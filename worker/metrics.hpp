@@ -1,0 +1,106 @@
+#pragma once
+
+// The worker's Prometheus families, all starting with task_worker_. tests/golden/metrics.txt lists them.
+//
+// Labels come from closed sets only: registered kinds (any other is "other"), declared queues, statements of this
+// program, outcomes and states by name. What has a value at every moment is read at the scrape through Probes, in one
+// snapshot each; the rest are counters and histograms.
+//
+// Thread: every member may be called from any thread.
+
+#include "db/pool_stats.hpp"
+#include "db/settings.hpp"
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace prometheus {
+class Counter;
+class Histogram;
+}  // namespace prometheus
+
+namespace worker {
+
+// How an attempt ended. `released` was handed back by a stopping worker.
+enum class AttemptEnd { completed, retried, snoozed, discarded, cancelled, released };
+inline constexpr std::array<std::string_view, 6> attempt_end_names{
+    "completed", "retried", "snoozed", "discarded", "cancelled", "released"
+};
+
+// The series of one kind, looked up once: counting an attempt costs two updates and no search.
+class KindMetrics {
+public:
+    void count(AttemptEnd end, std::chrono::nanoseconds took) const;
+
+private:
+    friend class Metrics;
+    std::array<prometheus::Counter*, attempt_end_names.size()> finished_{};
+    prometheus::Histogram* duration_ = nullptr;
+};
+
+// What the engine answers when it is asked at a scrape.
+struct EngineSnapshot {
+    int jobs_running = 0;
+    int jobs_prefetched = 0;
+    bool leader = false;
+    std::chrono::nanoseconds heartbeat_age{0};  // since the last accepted heartbeat was sent
+};
+
+// Callbacks of a scrape. An empty one leaves its families out. They must not block.
+struct Probes {
+    std::function<db::PoolStats()> pool{};
+    std::function<EngineSnapshot()> engine{};
+};
+
+// One queue as the leader counted it; counts are bounded, see the leader.
+struct QueueDepth {
+    std::string queue;
+    std::int64_t scheduled = 0;
+    std::int64_t available = 0;
+    std::int64_t running = 0;
+    std::int64_t retryable = 0;
+    std::chrono::nanoseconds oldest_ready{0};  // age of the oldest available job; 0 when there is none
+};
+
+class Metrics {
+public:
+    // `kinds` are the registered ones.
+    Metrics(std::string_view version, const std::vector<std::string>& kinds);
+    ~Metrics();
+    Metrics(const Metrics&) = delete;
+    Metrics& operator=(const Metrics&) = delete;
+
+    // Set before the first scrape; called by every scrape.
+    void set_probes(Probes probes);
+
+    // Hooks that count what the pool tells. They must not outlive this object.
+    db::Hooks hooks();
+
+    // The series of a kind, or of "other" for one that is not registered. Valid as long as this object.
+    const KindMetrics& of_kind(std::string_view kind) const;
+
+    void count_claim(std::int64_t jobs);  // one claim that won so many jobs, perhaps 0
+    void count_leases_lost(std::int64_t jobs);
+    void count_rescues(std::int64_t jobs);
+    void count_unknown_kind(std::int64_t jobs);  // snoozed because no handler is registered
+
+    // Replaces the queues' gauges. The leader alone has them; one that lost its office gives none.
+    void set_queues(std::vector<QueueDepth> queues);
+
+    // All families in Prometheus' text format, sorted by name.
+    std::string to_text() const;
+
+private:
+    struct Families;
+    std::unique_ptr<Families> families_;
+    std::map<std::string, KindMetrics, std::less<>> kinds_;
+};
+
+}  // namespace worker

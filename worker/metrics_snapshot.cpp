@@ -1,0 +1,98 @@
+#include "worker/metrics_snapshot.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace worker {
+
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+
+MetricFamily family(std::string_view name, std::string_view help, MetricType type) {
+    return {family_name(name), std::string(help), type, {}};
+}
+
+ClientMetric sample(double value, std::vector<ClientMetric::Label> labels = {}) {
+    ClientMetric metric;
+    metric.label = std::move(labels);
+    metric.gauge.value = value;
+    metric.counter.value = value;
+    return metric;
+}
+
+MetricFamily gauge(std::string_view name, std::string_view help, double value) {
+    MetricFamily one = family(name, help, MetricType::Gauge);
+    one.metric.push_back(sample(value));
+    return one;
+}
+
+MetricFamily counter(std::string_view name, std::string_view help, std::uint64_t value) {
+    MetricFamily one = family(name, help, MetricType::Counter);
+    one.metric.push_back(sample(static_cast<double>(value)));
+    return one;
+}
+
+double seconds(std::chrono::nanoseconds duration) {
+    return std::chrono::duration<double>(duration).count();
+}
+
+}  // namespace
+
+std::string family_name(std::string_view name) {
+    return "task_worker_" + std::string(name);
+}
+
+void append_pool(std::vector<MetricFamily>& families, const db::PoolStats& stats) {
+    families.push_back(gauge("pool_size", "Connections that the pool keeps", stats.size));
+    families.push_back(gauge("pool_checked_in", "Connections that are open and free", stats.checked_in));
+    families.push_back(
+        gauge("pool_checked_out", "Connections that are lent, or being opened or reset", stats.checked_out)
+    );
+    families.push_back(gauge("pool_overflow", "Connections open beyond pool_size", stats.overflow));
+    families.push_back(gauge("pool_waiting", "Callers in line for a session", stats.waiting));
+    families.push_back(counter("pool_checkouts_total", "Sessions lent", stats.checkouts));
+    families.push_back(counter("pool_timeouts_total", "Callers that waited longer than pool_timeout", stats.timeouts));
+    families.push_back(counter("pool_invalid_total", "Connections found dead", stats.invalid));
+    families.push_back(counter("pool_opened_total", "Connections opened", stats.opened));
+    MetricFamily closed = family("pool_closed_total", "Connections closed, by reason", MetricType::Counter);
+    for (std::size_t i = 0; i < db::close_reason_names.size(); ++i) {
+        const std::string reason(db::close_reason_names.at(i));
+        closed.metric.push_back(sample(static_cast<double>(stats.closed.at(i)), {{"reason", reason}}));
+    }
+    families.push_back(std::move(closed));
+}
+
+void append_engine(std::vector<MetricFamily>& families, const EngineSnapshot& engine) {
+    families.push_back(gauge("jobs_running", "Jobs in their handlers", engine.jobs_running));
+    families.push_back(gauge("jobs_prefetched", "Jobs claimed that no slot has started yet", engine.jobs_prefetched));
+    families.push_back(gauge("leader", "1 while this worker leads maintenance", engine.leader ? 1 : 0));
+    families.push_back(
+        gauge("heartbeat_age_seconds", "Time since the last accepted heartbeat was sent", seconds(engine.heartbeat_age))
+    );
+}
+
+void append_queues(std::vector<MetricFamily>& families, const std::vector<QueueDepth>& queues) {
+    if (queues.empty()) return;
+    MetricFamily depth = family("queue_depth", "Live jobs by queue and state, as the leader counts", MetricType::Gauge);
+    MetricFamily oldest =
+        family("queue_oldest_ready_seconds", "Age of the oldest available job, 0 without one", MetricType::Gauge);
+    for (const QueueDepth& queue : queues) {
+        const std::pair<const char*, std::int64_t> states[] = {
+            {"scheduled", queue.scheduled},
+            {"available", queue.available},
+            {"running", queue.running},
+            {"retryable", queue.retryable},
+        };
+        for (const auto& [state, count] : states) {
+            depth.metric.push_back(sample(static_cast<double>(count), {{"queue", queue.queue}, {"state", state}}));
+        }
+        oldest.metric.push_back(sample(seconds(queue.oldest_ready), {{"queue", queue.queue}}));
+    }
+    families.push_back(std::move(depth));
+    families.push_back(std::move(oldest));
+}
+
+}  // namespace worker

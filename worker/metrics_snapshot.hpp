@@ -1,0 +1,21 @@
+#pragma once
+
+// The inside of worker/metrics: families made of one snapshot at each scrape.
+
+#include "worker/metrics.hpp"
+
+#include <prometheus/metric_family.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace worker {
+
+std::string family_name(std::string_view name);  // with the prefix that all families share
+
+void append_pool(std::vector<prometheus::MetricFamily>& families, const db::PoolStats& stats);
+void append_engine(std::vector<prometheus::MetricFamily>& families, const EngineSnapshot& engine);
+void append_queues(std::vector<prometheus::MetricFamily>& families, const std::vector<QueueDepth>& queues);
+
+}  // namespace worker

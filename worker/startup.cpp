@@ -1,0 +1,157 @@
+#include "worker/startup.hpp"
+
+#include "db/catalogue.hpp"
+#include "db/connection.hpp"
+#include "worker/exit_code.hpp"
+#include "worker/logging.hpp"
+#include "worker/version.hpp"
+
+#include <boost/asio/ip/host_name.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+namespace worker {
+
+namespace {
+
+constexpr std::chrono::seconds patience = 30s;  // for a database that starts beside us
+
+bool may_come_back(const db::Error& error) {
+    return error.kind() != db::ErrorKind::usage && !error.is_login_refused();
+}
+
+// One session, however long the database takes to come up.
+asio::awaitable<db::Session> wait_for_database(db::Pool& pool, const std::atomic<bool>& stopping) {
+    const auto until = std::chrono::steady_clock::now() + patience;
+    std::chrono::milliseconds pause = 100ms;
+    asio::steady_timer timer(co_await asio::this_coro::executor);
+    SayOnce trouble;
+    for (;;) {
+        std::optional<db::Error> failure;
+        try {
+            co_return co_await pool.checkout();
+        } catch (const db::Error& error) {
+            failure = error;
+        }
+        if (!may_come_back(*failure)) {
+            throw StartRefused(exit_unreachable, std::string("the database refuses the login: ") + failure->what());
+        }
+        if (stopping || std::chrono::steady_clock::now() + pause > until) {
+            throw StartRefused(
+                exit_unreachable,
+                std::string("the database cannot be reached: ") + failure->what() +
+                    "; check database.url (DATABASE_URL) and that the server runs"
+            );
+        }
+        log_once(trouble, LogLevel::warn, "waiting for the database", {{"error", failure->what()}});
+        timer.expires_after(pause);
+        co_await timer.async_wait(asio::use_awaitable);
+        pause = std::min<std::chrono::milliseconds>(pause * 2, 2s);
+    }
+}
+
+asio::awaitable<void> migrate(db::Pool& pool, const Config& config) {
+    db::Session session = co_await pool.open_outside(co_await asio::this_coro::executor, config.database.direct_url);
+    co_await db::migrate_up(session, {}, [](const db::Migration& migration) {
+        log(LogLevel::info, "migrating", {{"migration", migration.name}});
+    });
+}
+
+}  // namespace
+
+std::string schema_trouble(db::SchemaState state) {
+    switch (state) {
+        case db::SchemaState::current:
+            return {};
+        case db::SchemaState::missing:
+            return "the database has no queue yet: run `task-worker migrate up` as the schema's owner";
+        case db::SchemaState::older:
+            return "the database's schema is older than this task-worker: run `task-worker migrate up` as the schema's "
+                   "owner";
+        case db::SchemaState::newer:
+            return "the database's schema is newer than this task-worker: install the newer version, or take the "
+                   "migrations back with it (`task-worker migrate down --to N`)";
+    }
+    return {};
+}
+
+queue::NewWorker describe_self(const Config& config, const std::vector<std::string>& kinds) {
+    queue::NewWorker self;
+    self.connections = db::own_connections(config.database.pool);
+    self.slots = config.worker.concurrency;
+    self.pid = static_cast<int>(::getpid());
+    boost::system::error_code error;
+    self.host = asio::ip::host_name(error);
+    self.version = version;
+    self.kinds = kinds;
+    self.queues = config.worker.queues;
+    if (self.queues.empty()) {
+        for (const auto& [name, queue] : config.queues) self.queues.push_back(name);
+    }
+    return self;
+}
+
+asio::awaitable<db::Budget> read_budget(db::Session& session, const Config& config, queue::WorkerId self) {
+    db::BudgetRequest request;
+    for (const queue::Worker& worker : co_await queue::read_workers(session)) {
+        if (worker.dead_at) continue;
+        request.workers.push_back(
+            {worker.host + " pid " + std::to_string(worker.pid), worker.connections, worker.id == self}
+        );
+    }
+    const db::ServerLimits limits = co_await db::read_server_limits(session);
+    request.other_connections = config.database.other_connections;
+    request.reserved_connections = limits.reserved_connections;
+    request.server_max_connections = limits.max_connections;
+    request.configured_max = config.database.max_connections;
+    co_return db::add_up(request);
+}
+
+asio::awaitable<queue::WorkerId> start_up(
+    db::Pool& pool, const Config& config, const queue::NewWorker& self, const std::atomic<bool>& stopping
+) {
+    std::optional<db::Error> failure;
+    try {
+        {
+            const db::Session first = co_await wait_for_database(pool, stopping);
+        }
+        if (config.migrate_on_start) co_await migrate(pool, config);
+        db::Session session = co_await pool.checkout();
+        const db::SchemaState state = co_await db::read_schema_state(session);
+        if (state != db::SchemaState::current) throw StartRefused(exit_schema, schema_trouble(state));
+        const std::int64_t answers = co_await db::read_backend_pid(session);
+        if (config.database.connection.pooler == db::Pooler::none && answers != session.connection().backend_pid()) {
+            log(LogLevel::warn,
+                "a connection pooler stands in front of the database: set database.pooler: transaction (DB_POOLER), "
+                "and "
+                "database.direct_url past it");
+        }
+        const queue::WorkerId worker = co_await queue::register_worker(session, self);
+        const db::Budget budget = co_await read_budget(session, config, worker);
+        if (budget.fits()) co_return worker;
+        if (config.database.budget == BudgetMode::warn) {
+            log(LogLevel::warn, db::verdict(budget));
+            co_return worker;
+        }
+        co_await queue::retire_worker(session, worker);
+        throw StartRefused(exit_budget, "the connection budget is refused\n" + db::to_text(budget));
+    } catch (const db::Error& error) {
+        failure = error;
+    }
+    throw StartRefused(
+        failure->is_unavailable() || failure->is_login_refused() ? exit_unreachable : exit_failed,
+        std::string("the start failed: ") + failure->what()
+    );
+}
+
+}  // namespace worker
