@@ -30,7 +30,16 @@ AttemptEnd attempt_end(const std::optional<queue::Leaver>& leaver) {
     }
     return AttemptEnd::completed;
 }
+
 }  // namespace
+
+void Engine::log_failure(const jobs::Job& job, const queue::Leaver& leaver) const {
+    if (leaver.as != queue::Leave::retry && leaver.as != queue::Leave::discard) return;
+    Fields fields = job_fields(job, worker_);
+    fields.emplace_back("error", leaver.payload);
+    if (leaver.as == queue::Leave::retry) fields.emplace_back("retry_in_ms", leaver.after.count());
+    log(LogLevel::warn, leaver.as == queue::Leave::retry ? "job failed, to be retried" : "job discarded", fields);
+}
 
 void Engine::start_slots() {
     int starting = 0;

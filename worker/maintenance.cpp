@@ -118,7 +118,7 @@ asio::awaitable<void> Maintenance::lead() {
 asio::awaitable<void> Maintenance::promote(Clock::time_point) {
     db::Session session = co_await pool_.checkout();
     const auto answers = co_await db::pipelined(
-        session, queue::fix_plans(session), queue::promote_jobs(session, db::TimePoint::min(), promote_rows)
+        session, queue::fix_plans(session), queue::promote_jobs(session, db::TimePoint{}, promote_rows)
     );
     const queue::Promoted& promoted = std::get<1>(answers);
     if (promoted.rows > 0) engine_.wake();

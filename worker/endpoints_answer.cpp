@@ -1,0 +1,77 @@
+#include "worker/endpoints_answer.hpp"
+
+#include "worker/logging.hpp"
+
+#include <array>
+#include <exception>
+
+namespace worker {
+
+namespace {
+
+constexpr std::string_view home_page = R"(<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>task-worker</title>
+<style>body { font: 1rem/1.5 system-ui, sans-serif; margin: 3rem auto; max-width: 40rem; padding: 0 1rem }</style>
+<h1>task-worker</h1>
+<ul>
+<li><a href="/status">/status</a>: what this worker does, as JSON
+<li><a href="/metrics">/metrics</a>: for Prometheus
+<li><a href="/readyz">/readyz</a>: whether it can claim jobs
+<li><a href="/healthz">/healthz</a>: whether the process lives
+</ul>
+</html>
+)";
+
+Answer home(const EndpointCallbacks&) {
+    return {.content_type = "text/html; charset=utf-8", .body = std::string(home_page)};
+}
+
+Answer metrics(const EndpointCallbacks& callbacks) {
+    return {.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = callbacks.metrics()};
+}
+
+Answer healthz(const EndpointCallbacks&) {
+    return {.body = "ok\n"};
+}
+
+Answer readyz(const EndpointCallbacks& callbacks) {
+    const Readiness readiness = callbacks.readiness();
+    if (readiness.ready) return {.body = "ready\n"};
+    return {.status = 503, .body = "not ready: " + readiness.reason + "\n"};
+}
+
+Answer status(const EndpointCallbacks& callbacks) {
+    return {.content_type = "application/json", .body = callbacks.status()};
+}
+
+struct Route {
+    std::string_view path;
+    Answer (*answer)(const EndpointCallbacks&);
+};
+constexpr std::array<Route, 5> routes{
+    {{"/", home}, {"/metrics", metrics}, {"/healthz", healthz}, {"/readyz", readyz}, {"/status", status}}
+};
+
+}  // namespace
+
+Answer answer(const EndpointCallbacks& callbacks, std::string_view method, std::string_view target) {
+    const std::string_view path = target.substr(0, target.find('?'));
+    for (const Route& route : routes) {
+        if (route.path != path) continue;
+        if (method != "GET" && method != "HEAD") {
+            return {.status = 405, .body = "only GET and HEAD are answered here\n", .allow = "GET, HEAD"};
+        }
+        try {
+            return route.answer(callbacks);
+        } catch (const std::exception& error) {
+            log(LogLevel::error, "an endpoint failed", {{"path", path}, {"error", error.what()}});
+            return {.status = 500, .body = "the answer could not be made; the log says why\n"};
+        }
+    }
+    return {.status = 404, .body = "nothing here; / lists what there is\n"};
+}
+
+}  // namespace worker
