@@ -159,6 +159,17 @@ asio::awaitable<int> migrate_down(Session& session, std::optional<int> to, OnSte
     }
 }
 
+std::string migrations_as_sql() {
+    std::string script = std::string(create_schema_sql.sql) + ";\n" + std::string(create_ledger_sql.sql) + ";\n";
+    for (const Migration& migration : embedded_migrations()) {
+        script += "\n-- " + std::string(migration.name) + "\nbegin;\n" + std::string(migration.up);
+        script += "\ninsert into task_queue.migrations (version, name, checksum) values (" +
+                  std::to_string(migration.version) + ", '" + std::string(migration.name) + "', '" +
+                  checksum(migration.up) + "');\ncommit;\n";
+    }
+    return script;
+}
+
 asio::awaitable<SchemaState> read_schema_state(Session& session) {
     const std::vector<MigrationStatus> statuses = co_await read_migrations(session);
     bool any = false;

@@ -46,6 +46,10 @@ boost::asio::awaitable<int> migrate_up(Session& session, std::optional<int> to =
 // Takes back the newest migration, or all newer than `to`. Returns how many were taken back.
 boost::asio::awaitable<int> migrate_down(Session& session, std::optional<int> to = {}, OnStep on_step = {});
 
+// Every migration that this program carries, with its entry in the ledger, as one script for psql: what migrate_up does
+// to an empty database.
+std::string migrations_as_sql();
+
 // How the database's schema stands to this program's.
 enum class SchemaState { current, missing, older, newer };
 boost::asio::awaitable<SchemaState> read_schema_state(Session& session);

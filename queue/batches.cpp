@@ -142,6 +142,26 @@ asio::awaitable<std::vector<BatchStatus>> list_batches(db::Session& session, Bat
     co_return db::map_rows(rows, status_from_row);
 }
 
+const db::Statement read_batch_callbacks_sql{"read_batch_callbacks", R"sql(
+    select f.name, s.name, u.name
+    from task_queue.batches b
+    left join task_queue.kinds f on f.id = b.on_finish_kind_id
+    left join task_queue.kinds s on s.id = b.on_success_kind_id
+    left join task_queue.kinds u on u.id = b.on_failure_kind_id
+    where b.id = $1::uuid
+)sql"};
+
+asio::awaitable<BatchCallbacks> read_batch_callbacks(db::Session& session, BatchId batch) {
+    const db::Rows rows = co_await session.execute(read_batch_callbacks_sql, batch);
+    if (rows.empty()) co_return BatchCallbacks{};
+    const db::Row row = rows.front();
+    co_return BatchCallbacks{
+        .on_finish = row.get<std::optional<std::string>>(0),
+        .on_success = row.get<std::optional<std::string>>(1),
+        .on_failure = row.get<std::optional<std::string>>(2),
+    };
+}
+
 // History has no index on batches: the days in which the batch lived are read.
 const db::Statement list_slow_jobs_sql{"list_slow_jobs", R"sql(
     select (f.id & ~127::bigint) + task_queue.first_job(f.members), k.name,

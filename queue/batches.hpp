@@ -120,6 +120,16 @@ struct BatchFilter {
 // Throws: db::Error.
 boost::asio::awaitable<std::vector<BatchStatus>> list_batches(db::Session& session, BatchFilter filter = {});
 
+struct BatchCallbacks {  // kinds; see NewBatch
+    std::optional<std::string> on_finish;
+    std::optional<std::string> on_success;
+    std::optional<std::string> on_failure;
+};
+
+// What is enqueued when the batch has finished. No such batch: none.
+// Throws: db::Error.
+boost::asio::awaitable<BatchCallbacks> read_batch_callbacks(db::Session& session, BatchId batch);
+
 struct SlowJob {
     JobId job{};
     std::string kind{};

@@ -66,4 +66,11 @@ asio::awaitable<std::vector<JobId>> enqueue_jobs(
     co_return db::map_rows(rows, [](db::Row row) { return row.get<JobId>(0); });
 }
 
+const db::Statement read_args_limit_sql{"read_args_limit", "select value from task_queue.limits where name = 'args'"};
+
+asio::awaitable<std::size_t> read_args_limit(db::Session& session) {
+    const db::Rows rows = co_await session.execute(read_args_limit_sql);
+    co_return rows.front().get<std::size_t>(0);
+}
+
 }  // namespace queue

@@ -8,6 +8,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <optional>
 #include <span>
 #include <string>
@@ -55,5 +56,9 @@ boost::asio::awaitable<Enqueued> enqueue_job(db::Session& session, NewJob job);
 boost::asio::awaitable<std::vector<JobId>> enqueue_jobs(
     db::Session& session, std::string kind, std::span<const std::string> args, EnqueueOptions options = {}
 );
+
+// The most bytes that the args of one job may have.
+// Throws: db::Error.
+boost::asio::awaitable<std::size_t> read_args_limit(db::Session& session);
 
 }  // namespace queue

@@ -38,6 +38,7 @@ extern const db::Statement read_depth_sql;
 
 extern const db::Statement enqueue_job_sql;
 extern const db::Statement enqueue_jobs_sql;
+extern const db::Statement read_args_limit_sql;
 extern const db::Statement begin_bulk_enqueue_sql;
 extern const db::Statement reserve_base_ids_sql;
 extern const db::Statement end_bulk_enqueue_sql;
@@ -49,6 +50,7 @@ extern const db::Statement seal_due_batches_sql;
 extern const db::Statement fold_batch_changes_sql;
 extern const db::Statement read_batch_status_sql;
 extern const db::Statement list_batches_sql;
+extern const db::Statement read_batch_callbacks_sql;
 extern const db::Statement list_slow_jobs_sql;
 extern const db::Statement cancel_job_sql;
 extern const db::Statement record_task_progress_sql;

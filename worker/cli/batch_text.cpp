@@ -1,0 +1,90 @@
+#include "worker/cli/batch_text.hpp"
+
+#include "worker/cli/terminal.hpp"
+#include "worker/cli/times.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+
+namespace worker::cli {
+
+namespace {
+
+// Only a whole batch is 100 %.
+int whole_percent(const queue::BatchStatus& batch) {
+    if (batch.total > 0) return static_cast<int>(100 * ended_jobs(batch) / batch.total);
+    return batch.finished_at ? 100 : 0;
+}
+
+}  // namespace
+
+std::int64_t ended_jobs(const queue::BatchStatus& batch) {
+    return batch.completed + batch.discarded + batch.cancelled;
+}
+
+std::int64_t failed_jobs(const queue::BatchStatus& batch) {
+    return batch.discarded + batch.cancelled;
+}
+
+std::string show_rate(double jobs_per_second) {
+    if (!(jobs_per_second >= 0.001)) return {};
+    if (jobs_per_second < 0.1) return fmt::format("{:.3f}/s", jobs_per_second);
+    if (jobs_per_second < 9.95) return fmt::format("{:.1f}/s", jobs_per_second);
+    return fmt::format("{:.0f}/s", jobs_per_second);
+}
+
+std::string batch_name(const queue::BatchStatus& batch) {
+    return batch.name.empty() ? batch.id : printable(batch.name);
+}
+
+std::string batch_line(const queue::BatchStatus& batch, int columns) {
+    const bool finished = batch.finished_at.has_value();
+    std::string numbers = fmt::format(" {}/{} {} %", ended_jobs(batch), batch.total, whole_percent(batch));
+    const std::string rate = show_rate(finished || batch.recent_rate < 0.001 ? batch.overall_rate : batch.recent_rate);
+    if (!rate.empty()) numbers += "  " + rate;
+    if (batch.eta && !finished) numbers += "  ETA " + show_span(*batch.eta);
+    if (finished)
+        numbers +=
+            "  in " +
+            show_span(std::chrono::duration_cast<std::chrono::milliseconds>(*batch.finished_at - batch.created_at));
+    if (batch.discarded > 0) numbers += fmt::format("  {} failed", batch.discarded);
+    if (batch.cancelled > 0) numbers += fmt::format("  {} cancelled", batch.cancelled);
+
+    constexpr int widest_bar = 30;
+    constexpr int narrowest_bar = 10;
+    const int brackets_and_gap = 4;
+    const auto room = columns - static_cast<int>(shown_width(numbers)) - brackets_and_gap - 1;  // 1: no line wraps
+    const auto name_room = static_cast<std::size_t>(std::clamp(room - narrowest_bar, 8, 36));
+    const std::string name = cut_to_width(batch_name(batch), name_room);
+    const int cells = std::clamp(room - static_cast<int>(shown_width(name)), narrowest_bar, widest_bar);
+    const double share = batch.total > 0 ? static_cast<double>(ended_jobs(batch)) / static_cast<double>(batch.total)
+                         : finished      ? 1
+                                         : 0;
+    return cut_to_width(name + "  " + draw_bar(share, cells) + numbers, static_cast<std::size_t>(std::max(columns, 1)));
+}
+
+JsonObject batch_json(const queue::BatchStatus& batch) {
+    JsonObject object;
+    object.add("id", batch.id).add("name", batch.name).add("state", batch.state).add("round", batch.round);
+    object.add("total", batch.total).add("completed", batch.completed).add("discarded", batch.discarded);
+    object.add("cancelled", batch.cancelled).add("running", batch.running).add("waiting", batch.waiting);
+    object.add("percent", batch.percent).add("recent_rate", batch.recent_rate).add("overall_rate", batch.overall_rate);
+    std::optional<std::int64_t> eta;
+    if (batch.eta) eta = batch.eta->count();
+    object.add("eta_seconds", eta).add("created_at", batch.created_at).add("sealed_at", batch.sealed_at);
+    object.add("finished_at", batch.finished_at).add_json("meta", batch.meta);
+    return object;
+}
+
+bool is_uuid(std::string_view text) {
+    if (text.size() != 36) return false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+        if (dash ? text[i] != '-' : std::isxdigit(static_cast<unsigned char>(text[i])) == 0) return false;
+    }
+    return true;
+}
+
+}  // namespace worker::cli

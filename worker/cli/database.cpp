@@ -1,0 +1,85 @@
+#include "worker/cli/database.hpp"
+
+#include "db/connection.hpp"
+#include "db/migrations.hpp"
+#include "worker/cli/errors.hpp"
+#include "worker/embedded_postgres.hpp"
+#include "worker/startup.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <exception>
+#include <memory>
+#include <utility>
+
+namespace asio = boost::asio;
+
+namespace worker::cli {
+
+namespace {
+
+db::ConnectionSettings connection_settings(const Config& config, Visit visit) {
+    db::ConnectionSettings settings = config.database.connection;
+    if (visit.direct) {
+        if (!config.database.direct_url.empty()) settings.url = config.database.direct_url;
+        settings.pooler = db::Pooler::none;
+        settings.statement_timeout = {};
+    }
+    if (settings.url.empty()) settings.url = find_embedded_url();
+    return settings;
+}
+
+asio::awaitable<int> visit_database(
+    asio::io_context& context, const db::ConnectionSettings& settings, Visit visit, const SessionFunction& function
+) {
+    auto connection = co_await db::Connection::open(context.get_executor(), settings);
+    db::Session session(std::move(connection));
+    if (visit.needs_schema) co_await check_schema(session);
+    const int code = co_await function(session);
+    co_return code;
+}
+
+}  // namespace
+
+ConfigRequest config_request(const Global& global) {
+    return {.file = global.config_file, .folder = {}, .flags = global.settings, .environment = process_environment()};
+}
+
+LoadedConfig load(const Global& global) {
+    LoadedConfig loaded = load_config(config_request(global));
+    if (!loaded.problems.empty()) throw Failure(exit_usage, describe_problems(loaded.problems));
+    return loaded;
+}
+
+std::string find_embedded_url() {
+    if (const auto holder = read_embedded_holder(default_embedded_folder())) return holder->url;
+    throw Failure(
+        exit_unreachable, "no database: set DATABASE_URL (database.url), or start the embedded one with task-worker dev"
+    );
+}
+
+int with_session(const Config& config, Visit visit, const SessionFunction& function) {
+    const db::ConnectionSettings settings = connection_settings(config, visit);
+    std::exception_ptr failure;
+    int code = exit_ok;
+    asio::io_context context(1);
+    asio::co_spawn(
+        context,
+        visit_database(context, settings, visit, function),
+        [&](std::exception_ptr error, int returned) {
+            failure = std::move(error);
+            code = returned;
+        }
+    );
+    context.run();
+    if (failure) std::rethrow_exception(failure);
+    return code;
+}
+
+asio::awaitable<void> check_schema(db::Session& session) {
+    const db::SchemaState state = co_await db::read_schema_state(session);
+    if (state != db::SchemaState::current) throw Failure(exit_schema, schema_trouble(state));
+}
+
+}  // namespace worker::cli

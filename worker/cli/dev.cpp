@@ -1,0 +1,164 @@
+// `dev`: a worker on a private PostgreSQL, and what belongs to it: stop, psql, reset.
+
+#include "db/migrations.hpp"
+#include "worker/cli/commands.hpp"
+#include "worker/cli/database.hpp"
+#include "worker/cli/errors.hpp"
+#include "worker/embedded_postgres.hpp"
+#include "worker/runtime.hpp"
+
+#include <fmt/format.h>
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+namespace fs = std::filesystem;
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+namespace worker::cli {
+
+namespace {
+
+fs::path folder_of(const DevCommand& command) {
+    return command.folder.empty() ? default_embedded_folder() : fs::absolute(command.folder).lexically_normal();
+}
+
+EmbeddedHolder find_holder(const DevCommand& command) {
+    const fs::path folder = folder_of(command);
+    if (auto holder = read_embedded_holder(folder)) return *holder;
+    throw Failure(
+        exit_failed,
+        fmt::format(
+            "nothing is running on {}: start it with task-worker dev, or name its folder with --data", folder.string()
+        )
+    );
+}
+
+asio::awaitable<int> migrate(db::Session& session, bool quiet) {
+    const int applied = co_await db::migrate_up(session);
+    if (applied > 0 && !quiet) complain(fmt::format("{} migrations applied", applied));
+    co_return exit_ok;
+}
+
+int start(const Global& global, const DevCommand& command) {
+    LoadedConfig loaded = load(global);
+    Config& config = loaded.config;
+    if (config.environment == Environment::production) {
+        throw Failure(exit_usage, "dev is not for production: use task-worker run with a database of your own");
+    }
+    std::optional<EmbeddedPostgres> postgres;
+    try {
+        postgres.emplace(EmbeddedPostgresSettings{.folder = folder_of(command)});
+    } catch (const std::exception& error) {
+        throw Failure(exit_unreachable, std::string("the embedded PostgreSQL does not start: ") + error.what());
+    }
+    config.database.connection.url = postgres->url();
+    config.database.connection.pooler = db::Pooler::none;
+    config.database.shown_url = postgres->url();
+    config.database.direct_url.clear();
+    with_session(config, {.direct = true, .needs_schema = false}, [&](db::Session& session) {
+        return migrate(session, global.quiet);
+    });
+    if (!global.quiet) {
+        complain(fmt::format("PostgreSQL runs on {}; DATABASE_URL={}", postgres->folder().string(), postgres->url()));
+    }
+    return run_worker({.config = std::move(loaded), .ready_file = command.url_file});
+}
+
+int stop(const Global& global, const DevCommand& command) {
+    const EmbeddedHolder holder = find_holder(command);
+    if (kill(holder.pid, SIGTERM) != 0 && errno != ESRCH) {
+        const std::string reason = std::system_category().message(errno);
+        throw Failure(exit_failed, fmt::format("process {} cannot be stopped: {}", holder.pid, reason));
+    }
+    constexpr auto limit = 90s;  // running jobs may finish
+    const auto deadline = std::chrono::steady_clock::now() + limit;
+    while (read_embedded_holder(folder_of(command))) {
+        if (std::chrono::steady_clock::now() > deadline) {
+            throw Failure(
+                exit_failed,
+                fmt::format("process {} still runs after {} s: kill it with kill -9", holder.pid, limit.count())
+            );
+        }
+        std::this_thread::sleep_for(50ms);
+    }
+    if (!global.quiet) fmt::print("stopped process {}\n", holder.pid);
+    return exit_ok;
+}
+
+int open_psql(const DevCommand& command) {
+    const EmbeddedHolder holder = find_holder(command);
+    std::vector<std::string> words{find_postgres_binaries() / "psql", holder.url};
+    words.insert(words.end(), command.to_psql.begin(), command.to_psql.end());
+    std::vector<char*> arguments;
+    for (std::string& word : words) arguments.push_back(word.data());
+    arguments.push_back(nullptr);
+    execv(arguments.front(), arguments.data());
+    const std::string reason = std::system_category().message(errno);
+    throw Failure(
+        exit_failed, fmt::format("{} cannot be started: {}: install postgresql-client", words.front(), reason)
+    );
+}
+
+bool is_confirmed(const fs::path& data) {
+    if (isatty(STDIN_FILENO) != 1) {
+        throw Failure(exit_usage, "dev reset deletes all data: confirm with --yes");
+    }
+    fmt::print(stderr, "Delete the database in {}? Type yes: ", data.string());
+    std::array<char, 16> answer{};
+    return std::fgets(answer.data(), answer.size(), stdin) != nullptr && std::string(answer.data()) == "yes\n";
+}
+
+int reset(const Global& global, const DevCommand& command) {
+    const fs::path folder = folder_of(command);
+    if (const auto holder = read_embedded_holder(folder)) {
+        throw Failure(
+            exit_failed,
+            fmt::format("process {} runs on {}: stop it first with task-worker dev stop", holder->pid, folder.string())
+        );
+    }
+    const fs::path data = folder / "data";
+    if (!fs::exists(data / "PG_VERSION")) {  // never anything but a cluster
+        if (!global.quiet) fmt::print("nothing to delete in {}\n", folder.string());
+        return exit_ok;
+    }
+    if (!command.yes && !is_confirmed(data)) {
+        fmt::print("nothing deleted\n");
+        return exit_failed;
+    }
+    fs::remove_all(data);
+    fs::remove(folder / "postgres.log");
+    if (!global.quiet) fmt::print("deleted {}\n", data.string());
+    return exit_ok;
+}
+
+}  // namespace
+
+int perform(const Global& global, const DevCommand& command) {
+    switch (command.action) {
+        case DevCommand::Action::stop:
+            return stop(global, command);
+        case DevCommand::Action::psql:
+            return open_psql(command);
+        case DevCommand::Action::reset:
+            return reset(global, command);
+        case DevCommand::Action::start:
+            break;
+    }
+    return start(global, command);
+}
+
+}  // namespace worker::cli

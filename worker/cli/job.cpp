@@ -1,0 +1,116 @@
+// `job`: list, show, cancel.
+
+#include "worker/cli/job.hpp"
+
+#include "db/transaction.hpp"
+#include "queue/cancel.hpp"
+#include "queue/read_job.hpp"
+#include "worker/cli/commands.hpp"
+#include "worker/cli/database.hpp"
+#include "worker/cli/errors.hpp"
+#include "worker/cli/json.hpp"
+#include "worker/cli/table.hpp"
+#include "worker/cli/terminal.hpp"
+#include "worker/cli/times.hpp"
+#include "worker/cli/watch.hpp"
+
+#include <fmt/format.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace asio = boost::asio;
+
+namespace worker::cli {
+
+namespace {
+
+asio::awaitable<int> list(db::Session& session, const Global& global, const JobCommand& command) {
+    queue::JobFilter filter{.kind = command.kind, .state = command.state, .batch = {}, .limit = command.limit};
+    if (command.batch) {
+        const queue::BatchStatus batch = co_await find_batch(session, *command.batch);
+        filter.batch = batch.id;
+    }
+    std::vector<Cells> rows;
+    std::vector<std::string> objects;
+    for (const queue::JobLine& job : co_await queue::list_jobs(session, filter)) {
+        JsonObject object;
+        object.add("id", job.id).add("kind", job.kind).add("queue", job.queue).add("state", job.state);
+        object.add("priority", job.priority).add("attempt", job.attempt).add("batch", job.batch);
+        objects.push_back(object.add("created_at", job.created_at).add("finished_at", job.finished_at).text());
+        rows.push_back(
+            {std::to_string(static_cast<std::int64_t>(job.id)),
+             job.kind,
+             job.queue,
+             job.state,
+             std::to_string(job.attempt),
+             show_time(job.created_at),
+             job.finished_at ? show_time(*job.finished_at) : "-"}
+        );
+    }
+    if (global.json) {
+        fmt::print("{}\n", json_array(objects));
+    } else if (rows.empty()) {
+        if (!global.quiet) fmt::print("no jobs\n");
+    } else {
+        const std::vector<Column> columns{
+            {.title = "JOB", .right = true},
+            {.title = "KIND", .shrinks = true},
+            {.title = "QUEUE", .shrinks = true},
+            {.title = "STATE"},
+            {.title = "ATTEMPT", .right = true},
+            {.title = "MADE"},
+            {.title = "ENDED", .shrinks = true}
+        };
+        fmt::print("{}", render_table(columns, rows, table_width()));
+    }
+    co_return exit_ok;
+}
+
+asio::awaitable<int> cancel(db::Session& session, const Global& global, const JobCommand& command) {
+    const queue::CancelAnswer answer =
+        co_await db::transact(session, [&](db::Session& inside) { return queue::cancel_job(inside, command.job); });
+    std::string_view word = "cancelled";
+    std::string_view said = "cancelled";
+    switch (answer) {
+        case queue::CancelAnswer::cancelled:
+            break;
+        case queue::CancelAnswer::stopping:
+            word = "stopping";
+            said = "is running and was asked to stop";
+            break;
+        case queue::CancelAnswer::finished:
+            word = "finished";
+            said = "had ended before";
+            break;
+        case queue::CancelAnswer::not_found:
+            refuse_unknown_job(command.job);
+    }
+    const auto number = static_cast<std::int64_t>(command.job);
+    if (global.json) {
+        fmt::print("{}\n", JsonObject().add("job", number).add("answer", word).text());
+    } else if (!global.quiet) {
+        fmt::print("job {} {}\n", number, said);
+    }
+    co_return answer == queue::CancelAnswer::finished ? exit_failed : exit_ok;
+}
+
+}  // namespace
+
+int perform(const Global& global, const JobCommand& command) {
+    const LoadedConfig loaded = load(global);
+    return with_session(loaded.config, {}, [&](db::Session& session) {
+        switch (command.action) {
+            case JobCommand::Action::show:
+                return show_job(session, global, command.job);
+            case JobCommand::Action::cancel:
+                return cancel(session, global, command);
+            case JobCommand::Action::list:
+                break;
+        }
+        return list(session, global, command);
+    });
+}
+
+}  // namespace worker::cli

@@ -1,0 +1,127 @@
+#pragma once
+
+// What the command line says, as plain data.
+
+#include "db/rows.hpp"
+#include "queue/ids.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace worker::cli {
+
+// Options that every command takes.
+struct Global {
+    std::string config_file;                      // empty: config.yml here, when there is one
+    std::map<std::string, std::string> settings;  // --set and --url, by configuration key
+    bool json = false;
+    bool quiet = false;
+    bool no_color = false;
+};
+
+struct RunCommand {
+    std::string url_file;  // gets the database URL when the worker is ready
+};
+
+struct DevCommand {
+    enum class Action { start, stop, psql, reset };
+    Action action = Action::start;
+    std::string folder;  // of the data; empty: the default
+    std::string url_file;
+    bool yes = false;                  // reset without asking
+    std::vector<std::string> to_psql;  // arguments handed on
+};
+
+struct CheckCommand {};
+
+struct MigrateCommand {
+    enum class Action { up, down, status, sql };
+    Action action = Action::status;
+    std::optional<int> to;
+};
+
+struct EnqueueCommand {
+    std::string kind;
+    // Where the jobs come from: one of these, or one job without args.
+    std::optional<std::string> args;  // JSON
+    std::string file;                 // NDJSON; - is standard input
+    std::vector<std::string> paths;
+    std::string paths_from;  // a file with a path a line
+
+    std::string queue = "default";
+    std::optional<int> priority;
+    std::optional<std::chrono::milliseconds> delay;
+    std::optional<db::TimePoint> at;
+    std::optional<int> max_attempts;
+    std::optional<std::string> unique_key;
+    std::optional<std::string> enqueue_key;
+    std::optional<int> bundle;
+
+    std::string batch;  // name of a new one, or the UUID of an open one
+    bool open = false;  // do not seal it
+    bool watch = false;
+    std::optional<std::string> on_finish;
+    std::optional<std::string> on_success;
+    std::optional<std::string> on_failure;
+
+    bool new_kind = false;
+    bool skip_invalid = false;
+};
+
+struct BatchCommand {
+    enum class Action { list, show, watch, seal, cancel };
+    Action action = Action::list;
+    std::string batch;  // name or UUID
+    std::optional<std::string> state;
+    int limit = 20;
+    int slowest = 5;
+    int failures = 5;
+};
+
+struct JobCommand {
+    enum class Action { list, show, cancel };
+    Action action = Action::list;
+    queue::JobId job{};
+    std::optional<std::string> kind;
+    std::optional<std::string> state;
+    std::optional<std::string> batch;  // name or UUID
+    int limit = 20;
+};
+
+struct QueueCommand {
+    enum class Action { list, create, pause, resume };
+    Action action = Action::list;
+    std::string queue;
+    std::optional<int> concurrency;
+};
+
+struct WorkerCommand {};  // list
+
+struct DeadCommand {
+    enum class Action { list, show, redrive, purge };
+    Action action = Action::list;
+    std::vector<queue::JobId> jobs;
+    std::optional<std::string> kind;
+    std::optional<std::string> batch;  // name or UUID
+    bool all = false;
+    int limit = 20;
+};
+
+using Command = std::variant<
+    RunCommand,
+    DevCommand,
+    CheckCommand,
+    MigrateCommand,
+    EnqueueCommand,
+    BatchCommand,
+    JobCommand,
+    QueueCommand,
+    WorkerCommand,
+    DeadCommand>;
+
+}  // namespace worker::cli

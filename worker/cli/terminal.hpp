@@ -1,0 +1,63 @@
+#pragma once
+
+// Text for terminals: widths, colours, bars, and one line that is redrawn in place. Pure but for inspect_terminal and
+// LiveLine.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdio>
+#include <string>
+#include <string_view>
+
+namespace worker::cli {
+
+struct Terminal {
+    bool is_terminal = false;
+    bool colours = false;
+    int columns = 80;  // of a terminal; 80 for anything else
+};
+
+// What a descriptor writes to. NO_COLOR and TERM=dumb turn colours off.
+Terminal inspect_terminal(int descriptor, bool no_color);
+
+// For tables on standard output: the terminal's, elsewhere 0: nothing needs to be cut for a program.
+std::size_t table_width();
+
+enum class Colour { green, red, yellow, grey };
+std::string paint(std::string_view text, Colour colour, bool colours);
+
+// [#####-----] with so many cells between the brackets. The last cell fills only at 1. Out of range counts as the end
+// of the range; not a number counts as 0.
+std::string draw_bar(double fraction, int cells);
+
+// Characters that a text takes on a terminal: code points, which is right but for wide scripts.
+std::size_t shown_width(std::string_view text);
+
+// The text in at most `width` characters; a cut one ends in "…".
+std::string cut_to_width(std::string_view text, std::size_t width);
+
+// Line breaks become blanks, other control characters "?": nothing in a name can steer the terminal.
+std::string printable(std::string_view text);
+
+// One line at the bottom of a terminal, redrawn at most five times a second. Draws nothing elsewhere.
+class LiveLine {
+public:
+    LiveLine(std::FILE* file, const Terminal& terminal) : file_(file), terminal_(terminal) {}
+    ~LiveLine();  // leaves the last line where it is
+    LiveLine(const LiveLine&) = delete;
+    LiveLine& operator=(const LiveLine&) = delete;
+
+    // Whether a new line would be drawn now.
+    bool is_due() const;
+    void draw(const std::string& line);
+    void erase();
+
+private:
+    using Clock = std::chrono::steady_clock;
+    std::FILE* file_;
+    Terminal terminal_;
+    Clock::time_point drawn_at_{};
+    bool drawn_ = false;
+};
+
+}  // namespace worker::cli

@@ -1,0 +1,163 @@
+#include "worker/cli/watch.hpp"
+
+#include "db/connection.hpp"
+#include "db/error.hpp"
+#include "queue/workers.hpp"
+#include "worker/cli/batch_text.hpp"
+#include "worker/cli/errors.hpp"
+#include "worker/cli/terminal.hpp"
+#include "worker/config_value.hpp"
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
+
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <optional>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+namespace worker::cli {
+
+namespace {
+
+// What makes one state of a batch differ from the one before, for --json.
+auto changes_of(const queue::BatchStatus& batch) {
+    return std::tuple(
+        batch.state, batch.round, batch.total, batch.completed, batch.discarded, batch.cancelled, batch.running
+    );
+}
+
+// Shows one batch again and again, in the form that suits the output.
+class Display {
+public:
+    explicit Display(const Global& global)
+        : global_(global), terminal_(inspect_terminal(STDOUT_FILENO, global.no_color)), live_(stdout, terminal_) {}
+
+    void show(const queue::BatchStatus& batch) {
+        const bool finished = batch.finished_at.has_value();
+        if (global_.json) {
+            show_json(batch, finished);
+        } else if (global_.quiet) {
+            return;
+        } else if (terminal_.is_terminal) {
+            if (finished || live_.is_due()) live_.draw(coloured(batch));
+        } else {
+            show_plain(batch, finished);
+        }
+        last_ = batch;
+    }
+
+private:
+    void show_json(const queue::BatchStatus& batch, bool finished) {
+        if (last_ && !finished && changes_of(*last_) == changes_of(batch)) return;
+        fmt::print("{}\n", batch_json(batch).add("final", finished).text());
+        std::fflush(stdout);
+    }
+
+    void show_plain(const queue::BatchStatus& batch, bool finished) {
+        const auto now = std::chrono::steady_clock::now();
+        const int tenth = static_cast<int>(batch.percent / 10);
+        if (!finished && tenth == tenth_ && now - shown_at_ < 5s) return;
+        fmt::print("{}\n", batch_line(batch, terminal_.columns));
+        std::fflush(stdout);
+        tenth_ = tenth;
+        shown_at_ = now;
+    }
+
+    // The bar turns green when all is well at the end, and red with the first failure.
+    std::string coloured(const queue::BatchStatus& batch) const {
+        const std::string line = batch_line(batch, terminal_.columns);
+        if (failed_jobs(batch) > 0) return paint(line, Colour::red, terminal_.colours);
+        return batch.finished_at ? paint(line, Colour::green, terminal_.colours) : line;
+    }
+
+    const Global& global_;
+    const Terminal terminal_;
+    LiveLine live_;
+    std::optional<queue::BatchStatus> last_;
+    int tenth_ = -1;
+    std::chrono::steady_clock::time_point shown_at_{};
+};
+
+asio::awaitable<void> warn_without_workers(db::Session& session) {
+    for (const queue::Worker& worker : co_await queue::read_workers(session)) {
+        if (!worker.dead_at && !worker.stopped) co_return;
+    }
+    complain("no worker is running: start one with task-worker run (waiting)");
+}
+
+}  // namespace
+
+asio::awaitable<queue::BatchStatus> find_batch(db::Session& session, std::string name_or_id) {
+    if (is_uuid(name_or_id)) {
+        auto batch = co_await queue::read_batch_status(session, name_or_id);
+        if (batch) co_return std::move(*batch);
+    }
+    auto named = co_await queue::list_batches(session, {.state = {}, .name = name_or_id, .limit = 1});
+    if (!named.empty()) co_return std::move(named.front());
+    std::vector<std::string> known;
+    for (const queue::BatchStatus& batch : co_await queue::list_batches(session)) known.push_back(batch.name);
+    const std::string likely = nearest(name_or_id, known);
+    throw Failure(
+        exit_failed,
+        "there is no batch " + in_quotes(name_or_id) + ": " +
+            (likely.empty() ? "see task-worker batch list" : "did you mean " + likely + "?")
+    );
+}
+
+asio::awaitable<int> watch_batch(db::Session& session, const Global& global, queue::BatchId batch) {
+    const auto executor = co_await asio::this_coro::executor;
+    asio::steady_timer timer(executor);
+    asio::signal_set signals(executor, SIGINT);
+    bool interrupted = false;
+    signals.async_wait([&](boost::system::error_code error, int) {
+        if (error) return;  // the watch has ended, and with it what is captured
+        interrupted = true;
+        timer.cancel();
+        session.connection().interrupt();
+    });
+    queue::BatchStatus status;
+    {
+        Display display(global);
+        for (bool first = true;; first = false) {
+            std::optional<queue::BatchStatus> read;
+            try {
+                read = co_await queue::read_batch_status(session, batch);
+                if (first && read && !read->finished_at) co_await warn_without_workers(session);
+            } catch (const db::Error&) {
+                if (!interrupted) throw;
+            }
+            if (interrupted) throw Interrupted();
+            if (!read) throw Failure(exit_failed, "the batch " + batch + " is gone: its history was dropped");
+            status = std::move(*read);
+            display.show(status);
+            if (status.finished_at) break;
+            timer.expires_after(200ms);
+            boost::system::error_code ignored;
+            co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+        }
+    }
+    if (failed_jobs(status) == 0) co_return exit_ok;
+    complain(
+        fmt::format("{} of {} jobs failed: see task-worker batch show {}", failed_jobs(status), status.total, status.id)
+    );
+    co_return exit_failed;
+}
+
+void say_batch_goes_on(const queue::BatchId& batch) {
+    if (batch.empty()) return;
+    complain("interrupted; the batch goes on: watch it again with task-worker batch watch " + batch);
+}
+
+}  // namespace worker::cli
