@@ -234,6 +234,7 @@ TEST_CASE("close hangs up on idle connections and frees the port", "[worker][end
     idle.send("GET /healthz HTTP/1.1\r\n\r\n");
     idle.read_until("ok\n");
     Client silent(port);
+    get(port, "/healthz");  // once this is answered, the server waits for a request of the other two
     server.stop();
     CHECK(idle.read_all().empty());
     CHECK(silent.read_all().empty());
