@@ -1,4 +1,5 @@
 #include "db/pool_state.hpp"
+
 #include "tests/support/catch.hpp"
 
 #include <map>
@@ -156,7 +157,8 @@ TEST_CASE("PoolState keeps its invariants over a million random events", "[db][p
     for (int round = 0; round < 200; ++round) {
         PoolSettings settings;
         settings.pool_size = static_cast<int>(random() % 5);
-        settings.max_overflow = settings.pool_size == 0 ? 1 + static_cast<int>(random() % 4) : static_cast<int>(random() % 5);
+        settings.max_overflow =
+            settings.pool_size == 0 ? 1 + static_cast<int>(random() % 4) : static_cast<int>(random() % 5);
         settings.connecting_limit = 1 + static_cast<int>(random() % 3);
         settings.pool_recycle = std::chrono::seconds(random() % 3 == 0 ? 0 : 20);
         settings.pool_pre_ping = random() % 2 == 0;
@@ -175,11 +177,19 @@ TEST_CASE("PoolState keeps its invariants over a million random events", "[db][p
                         expect(lent.insert(action.slot).second);
                         ++served;
                         break;
-                    case Kind::fail: expect(waiting.erase(action.ticket) == 1); break;
-                    case Kind::open: expect(opening.insert(action.slot).second); break;
+                    case Kind::fail:
+                        expect(waiting.erase(action.ticket) == 1);
+                        break;
+                    case Kind::open:
+                        expect(opening.insert(action.slot).second);
+                        break;
                     case Kind::test:
-                    case Kind::reset: expect(testing.insert(action.slot).second); break;
-                    case Kind::close: expect(lent.count(action.slot) + opening.count(action.slot) == 0); break;
+                    case Kind::reset:
+                        expect(testing.insert(action.slot).second);
+                        break;
+                    case Kind::close:
+                        expect(lent.count(action.slot) + opening.count(action.slot) == 0);
+                        break;
                 }
             }
         };
