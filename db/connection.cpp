@@ -290,13 +290,12 @@ void Connection::report(const Statement& statement, Clock::time_point started, c
 
 void Connection::cancel_on_server() {
     if (PQstatus(pg_.get()) != CONNECTION_OK) return;
-    if (PGcancel* cancel = PQgetCancel(pg_.get())) {
-        asio::post(cancel_thread(), [cancel] {
-            char error[256];
-            PQcancel(cancel, error, sizeof error);
-            PQfreeCancel(cancel);
-        });
-    }
+    std::unique_ptr<PGcancel, decltype(&PQfreeCancel)> cancel(PQgetCancel(pg_.get()), &PQfreeCancel);
+    if (!cancel) return;
+    asio::post(cancel_thread(), [cancel = std::move(cancel)] {
+        char error[256];
+        PQcancel(cancel.get(), error, sizeof error);
+    });
 }
 
 asio::awaitable<void> Connection::commit() {

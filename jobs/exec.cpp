@@ -76,7 +76,11 @@ public:
         });
     }
 
-    asio::awaitable<void> wait() { co_await ended_.async_wait(ended_.wait_read, asio::use_awaitable); }
+    asio::awaitable<void> wait() {
+        // Asio reports readiness of a descriptor that is closed already to the one that took its place: it can wake us
+        // while the program still runs.
+        while (!process_.has_ended()) co_await ended_.async_wait(ended_.wait_read, asio::use_awaitable);
+    }
 
     void stop(StopReason reason) {
         if (over_ || ending_.stopped != StopReason::none) return;

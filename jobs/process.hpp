@@ -54,6 +54,9 @@ public:
     // Sends a signal to the program and all of its group. Does nothing once reaped.
     void signal(int number) const;
 
+    // Whether the program has ended and can be collected without waiting.
+    bool has_ended() const;
+
     // Collects a program that has ended, first killing whatever is left of its group: until the program is collected
     // its number, and so its group's, cannot be given to anyone else. Waits for one that has not ended.
     ProcessExit reap();

@@ -24,13 +24,13 @@ struct LaneCursor {
 };
 
 struct ClaimRequest {
-    WorkerId worker{};              // stamped on the rows; half of the fence
-    ClaimNumber claim{};            // the other half: a counter of the worker process, never used twice
-    std::vector<LaneCursor> lanes;  // most urgent first
-    int jobs = 1;                   // at most this many: free slots and prefetch
+    WorkerId worker{};                // stamped on the rows; half of the fence
+    ClaimNumber claim{};              // the other half: a counter of the worker process, never used twice
+    std::vector<LaneCursor> lanes{};  // most urgent first
+    int jobs = 1;                     // at most this many: free slots and prefetch
     int rows = 1;  // look at no more rows: ceil(jobs / jobs per row seen lately), which bounds what is locked
-    std::vector<KindId> own_row;  // kinds whose jobs must be alone in their row
-    bool mark_hungry = false;     // should fewer jobs be there than asked: set the worker's hungry flag
+    std::vector<KindId> own_row{};  // kinds whose jobs must be alone in their row
+    bool mark_hungry = false;       // should fewer jobs be there than asked: set the worker's hungry flag
 };
 
 // A claimed row: the jobs of `pending` are this worker's to run, in ascending order.
@@ -47,10 +47,10 @@ struct Bundle {
     int max_attempts = 20;
     int rescues = 0;  // times taken from a dead worker
     int strikes = 0;  // of a suspect: runs alone that did not report back, this one included
-    std::optional<BatchId> batch;
+    std::optional<BatchId> batch{};
     db::TimePoint run_at{};  // when it became due
-    std::string args;        // JSON array; the element of job n is at element_of(id, n)
-    std::string meta;        // JSON object, or empty
+    std::string args{};      // JSON array; the element of job n is at element_of(id, n)
+    std::string meta{};      // JSON object, or empty
 };
 
 // Marks available rows of the lanes, worth at most `jobs` jobs, as running and returns them: the most urgent lane

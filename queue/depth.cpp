@@ -51,7 +51,7 @@ const db::Statement read_depth_sql{"read_depth", R"sql(
         coalesce((select sum(task_queue.count_jobs(pending)) from running where queue_id = q.id), 0)::bigint,
         coalesce(lines.more, false) or (select count(*) from waiting) = $4::integer
             or (select count(*) from running) = $4::integer,
-        (greatest(extract(epoch from now() - lines.oldest), 0) * 1000)::bigint
+        case when lines.oldest is not null then (greatest(extract(epoch from now() - lines.oldest), 0) * 1000)::bigint end
     from task_queue.queues q
     left join lines on lines.queue_id = q.id
     order by q.id

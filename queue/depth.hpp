@@ -21,8 +21,8 @@ struct QueueDepth {
     std::int64_t available = 0;  // jobs, suspects included
     std::int64_t scheduled = 0;  // retryable ones included
     std::int64_t running = 0;
-    bool bounded = false;                             // there is more than what was counted
-    std::optional<std::chrono::milliseconds> oldest;  // how long the first of the line has been due; empty: no line
+    bool bounded = false;                               // there is more than what was counted
+    std::optional<std::chrono::milliseconds> oldest{};  // how long the first of the line has been due; empty: no line
 };
 
 // Counts the jobs of every queue, looking at no more than `rows` rows of each lane in `lanes`, of all that is

@@ -28,7 +28,7 @@ enum class Leave : std::int16_t {
 struct Leaver {
     int n = 0;  // the job's number in its bundle
     Leave as = Leave::retry;
-    std::string payload;  // UTF-8 without NUL
+    std::string payload{};  // UTF-8 without NUL
     std::chrono::milliseconds after{0};
     std::optional<std::chrono::milliseconds> took{};  // how long the handler ran; history keeps when it started
 };
@@ -37,9 +37,9 @@ struct Leaver {
 struct FinishedRow {
     RowId row{};
     ClaimNumber claim{};
-    Mask done = 0;                // completed without a result
-    std::vector<Leaver> leavers;  // none of them in done
-    Mask reported = 0;            // of all these: wrote task progress, which is deleted
+    Mask done = 0;                  // completed without a result
+    std::vector<Leaver> leavers{};  // none of them in done
+    Mask reported = 0;              // of all these: wrote task progress, which is deleted
 };
 
 struct FinishOptions {

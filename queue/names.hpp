@@ -16,7 +16,7 @@ namespace queue {
 
 struct KindName {
     KindId id{};
-    std::string name;
+    std::string name{};
 };
 
 // Every kind that was ever enqueued or declared, in the order of their ids.
@@ -24,8 +24,8 @@ struct KindName {
 boost::asio::awaitable<std::vector<KindName>> read_kinds(db::Session& session);
 
 struct NewKind {
-    std::string name;
-    std::optional<std::int16_t> bundle;  // jobs to a row when the enqueue call does not choose; empty: by its size
+    std::string name{};
+    std::optional<std::int16_t> bundle{};  // jobs to a row when the enqueue call does not choose; empty: by its size
 };
 
 // Adds the kinds that are missing, sets `bundle` of all, and returns them in the order given.
@@ -34,9 +34,9 @@ boost::asio::awaitable<std::vector<KindName>> intern_kinds(db::Session& session,
 
 struct Queue {
     QueueId id{};
-    std::string name;
+    std::string name{};
     bool paused = false;
-    std::optional<int> concurrency;  // started jobs of one worker process; empty: no limit
+    std::optional<int> concurrency{};  // started jobs of one worker process; empty: no limit
 };
 
 // Every queue, in the order of their ids.
@@ -44,9 +44,9 @@ struct Queue {
 boost::asio::awaitable<std::vector<Queue>> read_queues(db::Session& session);
 
 struct QueueDeclaration {
-    std::string name;
-    std::optional<int> concurrency;
-    std::optional<bool> paused;  // empty: as it is; a new queue is not paused
+    std::string name{};
+    std::optional<int> concurrency{};
+    std::optional<bool> paused{};  // empty: as it is; a new queue is not paused
 };
 
 // Adds the queues that are missing, sets the limits of all, and returns them in the order given.

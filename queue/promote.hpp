@@ -22,7 +22,7 @@ struct Promoted {
     int rows = 0;
     bool more = false;      // as many as asked for: call again
     db::TimePoint until{};  // the latest run_at among them: where the next call may start
-    std::vector<Refilled> lanes;
+    std::vector<Refilled> lanes{};
 };
 
 // Makes at most `rows` due rows available, earliest first, from those due at `after` or later. `after` is a cursor past

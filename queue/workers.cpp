@@ -34,8 +34,7 @@ const db::Statement record_heartbeat_sql{"record_heartbeat", R"sql(
     )
     select b.id, b.claim_number, b.cancel_requested & b.pending
     from beating
-    left join task_queue.bundles b on b.worker_id = $1::bigint and b.cancel_requested <> 0 and b.state = 2
-    order by b.id
+    left join task_queue.bundles b on b.worker_id = $1::bigint and b.cancel_requested <> 0
 )sql"};
 
 boost::asio::awaitable<Heartbeat> record_heartbeat(db::Session& session, WorkerId worker) {

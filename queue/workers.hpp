@@ -19,10 +19,10 @@ struct NewWorker {
     int connections = 0;  // the most that the process opens
     int slots = 0;
     int pid = 0;
-    std::string host;
-    std::string version;
-    std::vector<std::string> kinds;   // served
-    std::vector<std::string> queues;  // served
+    std::string host{};
+    std::string version{};
+    std::vector<std::string> kinds{};   // served
+    std::vector<std::string> queues{};  // served
 };
 
 // Adds a worker and returns its id, which no worker had before.
@@ -38,7 +38,7 @@ struct CancelRequest {
 
 struct Heartbeat {
     bool alive = false;  // false: declared dead; drop every lease and register anew
-    std::vector<CancelRequest> cancels;
+    std::vector<CancelRequest> cancels{};
 };
 
 // Counts a beat, unless the worker has been declared dead, and reads the requests to cancel. They are answered with
@@ -64,13 +64,13 @@ struct Worker {
     int pid = 0;
     bool hungry = false;
     bool stopped = false;  // ended in order
-    std::string host;
-    std::string version;
-    std::vector<std::string> kinds;
-    std::vector<std::string> queues;
+    std::string host{};
+    std::string version{};
+    std::vector<std::string> kinds{};
+    std::vector<std::string> queues{};
     db::TimePoint started_at{};
     db::TimePoint heartbeat_at{};
-    std::optional<db::TimePoint> dead_at;
+    std::optional<db::TimePoint> dead_at{};
 };
 
 // Every worker, living or dead within the hour, in the order of their ids.

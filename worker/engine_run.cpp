@@ -157,6 +157,7 @@ void Engine::record(Start& start, jobs::Outcome outcome, jobs::JobContext& conte
             auto leaver = verdict(std::move(outcome), attempt, held.kind->kind->policy, limits, random);
             held.kind->metrics->count(attempt_end(leaver), took);
             if (leaver) {
+                leaver->took = std::chrono::duration_cast<std::chrono::milliseconds>(took);
                 log_failure(context.job(), *leaver);
                 outcomes_.leave(held.bundle.id, held.claim, std::move(*leaver), reported, now);
             } else {

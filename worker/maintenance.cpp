@@ -22,9 +22,9 @@ namespace worker {
 namespace {
 constexpr std::chrono::milliseconds lead_for = 8s;
 constexpr std::chrono::milliseconds election_period = 2s;
+constexpr std::chrono::milliseconds pause_after_failure = 500ms;
 constexpr std::chrono::milliseconds promote_period = 200ms;
 constexpr std::chrono::milliseconds fold_period = 500ms;
-constexpr std::chrono::milliseconds rescue_period = 1s;
 constexpr std::chrono::milliseconds measure_period = 5s;
 constexpr std::chrono::milliseconds prune_period = 60s;
 constexpr std::chrono::milliseconds history_period = 600s;
@@ -53,6 +53,7 @@ Maintenance::Maintenance(
       metrics_(metrics),
       worker_(std::move(worker)),
       wakeup_(executor),
+      rescue_period_(std::clamp<std::chrono::milliseconds>(config.worker.lease_timeout / 8, 50ms, 1s)),
       watchman_(config.worker.lease_timeout, config.worker.lease_timeout / 2) {}
 
 void Maintenance::stop() {
@@ -83,8 +84,8 @@ asio::awaitable<void> Maintenance::run() {
         }
         if (!failure.empty()) {
             log_once(trouble_, LogLevel::warn, "maintenance failed, it will be tried again", {{"error", failure}});
-            leader_ = false;
-            next_election_ = Clock::now() + 1s;
+            co_await wakeup_.wait_for(pause_after_failure);
+            continue;
         }
         const auto next =
             leader_ ? std::min({next_election_, next_promote_, next_fold_, next_rescue_}) : next_election_;
@@ -110,7 +111,7 @@ asio::awaitable<void> Maintenance::lead() {
     if (due(next_history_, history_period)) co_await keep_history();
     if (due(next_promote_, promote_period)) co_await promote(now);
     if (due(next_fold_, fold_period)) co_await fold();
-    if (due(next_rescue_, rescue_period)) co_await rescue(now);
+    if (due(next_rescue_, rescue_period_)) co_await rescue(now);
     if (due(next_measure_, measure_period)) co_await measure();
     if (due(next_prune_, prune_period)) co_await prune();
 }

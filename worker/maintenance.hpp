@@ -60,6 +60,7 @@ private:
     Wakeup wakeup_;
     std::atomic<bool> stopping_ = false;
     std::atomic<bool> leader_ = false;
+    const std::chrono::milliseconds rescue_period_;  // several reads within half of lease_timeout
     Watchman watchman_;
     SayOnce trouble_;
     Clock::time_point next_election_{};

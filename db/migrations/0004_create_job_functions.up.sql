@@ -6,8 +6,9 @@ language sql immutable strict parallel safe
 return array(select n from generate_series(job & ~127::bigint, job) n) || (job + 64);
 comment on function task_queue.row_ids is 'The ids that a row holding this job can have.';
 
+-- Not strict: the planner would not inline it then, and the view calls it for each job.
 create function task_queue.state_name(state smallint) returns text
-language sql immutable strict parallel safe
+language sql immutable parallel safe
 return (array['scheduled', 'available', 'running', 'retryable', 'available', 'completed', 'cancelled'])[state + 1];
 comment on function task_queue.state_name is 'A state of bundles or finished_bundles in words.';
 

@@ -228,12 +228,13 @@ TEST_CASE("a taken port is an error that names the setting", "[worker][endpoints
 }
 
 TEST_CASE("close hangs up on idle connections and frees the port", "[worker][endpoints]") {
-    Running server;
+    Running server(plain_callbacks(), {.idle = 1h});
     const int port = server.port();
     Client idle(port);
     idle.send("GET /healthz HTTP/1.1\r\n\r\n");
     idle.read_until("ok\n");
     Client silent(port);
+    get(port, "/healthz");  // once this is answered, the server waits for a request of the other two
     server.stop();
     CHECK(idle.read_all().empty());
     CHECK(silent.read_all().empty());

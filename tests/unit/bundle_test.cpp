@@ -1,4 +1,5 @@
 #include "queue/bundle.hpp"
+
 #include "tests/support/catch.hpp"
 
 #include <random>

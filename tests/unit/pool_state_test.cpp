@@ -1,4 +1,5 @@
 #include "db/pool_state.hpp"
+
 #include "tests/support/catch.hpp"
 
 #include <map>
@@ -22,6 +23,11 @@ std::vector<Kind> kinds(const PoolState::Actions& actions) {
     std::vector<Kind> kinds;
     for (const auto& action : actions) kinds.push_back(action.kind);
     return kinds;
+}
+
+// Like REQUIRE, without its cost: the random test makes millions.
+void expect(bool holds) {
+    if (!holds) FAIL("an expectation of the random test does not hold");
 }
 
 const PoolState::Time start{1h};
@@ -151,7 +157,8 @@ TEST_CASE("PoolState keeps its invariants over a million random events", "[db][p
     for (int round = 0; round < 200; ++round) {
         PoolSettings settings;
         settings.pool_size = static_cast<int>(random() % 5);
-        settings.max_overflow = settings.pool_size == 0 ? 1 + static_cast<int>(random() % 4) : static_cast<int>(random() % 5);
+        settings.max_overflow =
+            settings.pool_size == 0 ? 1 + static_cast<int>(random() % 4) : static_cast<int>(random() % 5);
         settings.connecting_limit = 1 + static_cast<int>(random() % 3);
         settings.pool_recycle = std::chrono::seconds(random() % 3 == 0 ? 0 : 20);
         settings.pool_pre_ping = random() % 2 == 0;
@@ -165,16 +172,24 @@ TEST_CASE("PoolState keeps its invariants over a million random events", "[db][p
             for (const auto& action : actions) {
                 switch (action.kind) {
                     case Kind::lend:
-                        REQUIRE(action.ticket == *waiting.begin());  // first in, first out
+                        expect(action.ticket == *waiting.begin());  // first in, first out
                         waiting.erase(action.ticket);
-                        REQUIRE(lent.insert(action.slot).second);
+                        expect(lent.insert(action.slot).second);
                         ++served;
                         break;
-                    case Kind::fail: REQUIRE(waiting.erase(action.ticket) == 1); break;
-                    case Kind::open: REQUIRE(opening.insert(action.slot).second); break;
+                    case Kind::fail:
+                        expect(waiting.erase(action.ticket) == 1);
+                        break;
+                    case Kind::open:
+                        expect(opening.insert(action.slot).second);
+                        break;
                     case Kind::test:
-                    case Kind::reset: REQUIRE(testing.insert(action.slot).second); break;
-                    case Kind::close: REQUIRE(lent.count(action.slot) + opening.count(action.slot) == 0); break;
+                    case Kind::reset:
+                        expect(testing.insert(action.slot).second);
+                        break;
+                    case Kind::close:
+                        expect(lent.count(action.slot) + opening.count(action.slot) == 0);
+                        break;
                 }
             }
         };
@@ -189,16 +204,16 @@ TEST_CASE("PoolState keeps its invariants over a million random events", "[db][p
                     if (const auto slot = pool.take(now)) {
                         if (random() % 10 == 0) {
                             pool.found_suspicious(*slot, actions);
-                            REQUIRE(testing.insert(*slot).second);
+                            expect(testing.insert(*slot).second);
                             actions.clear();
                         } else {
-                            REQUIRE(lent.insert(*slot).second);
+                            expect(lent.insert(*slot).second);
                             ++served;
                         }
                     } else {
                         const auto expected = waiting.empty() ? 0 : *waiting.rbegin();
                         const auto ticket = pool.wait(now, actions);
-                        REQUIRE(ticket > expected);
+                        expect(ticket > expected);
                         waiting.insert(ticket);
                     }
                     break;
@@ -246,7 +261,7 @@ TEST_CASE("PoolState keeps its invariants over a million random events", "[db][p
                     {
                         const auto ticket = pick(waiting);
                         waiting.erase(ticket);
-                        REQUIRE(pool.leave(ticket, random() % 2 == 0));
+                        expect(pool.leave(ticket, random() % 2 == 0));
                     }
                     break;
                 case 11:
@@ -257,11 +272,11 @@ TEST_CASE("PoolState keeps its invariants over a million random events", "[db][p
                     break;
             }
             perform(actions);
-            REQUIRE_NOTHROW(pool.check_invariants());
+            pool.check_invariants();  // throws the rule that is broken
             const PoolStats stats = pool.stats();
-            REQUIRE(stats.checked_out == static_cast<int>(lent.size() + opening.size() + testing.size()));
-            REQUIRE(stats.waiting == static_cast<int>(waiting.size()));
+            expect(stats.checked_out == static_cast<int>(lent.size() + opening.size() + testing.size()));
+            expect(stats.waiting == static_cast<int>(waiting.size()));
         }
-        REQUIRE(served == pool.stats().checkouts);
+        expect(served == pool.stats().checkouts);
     }
 }

@@ -1,0 +1,267 @@
+// What a worker process promises when it starts, runs, stops or dies: real processes, real signals.
+#include "tests/support/catch.hpp"
+#include "tests/support/database.hpp"
+#include "tests/support/process.hpp"
+#include "tests/support/temporary_folder.hpp"
+
+#include <csignal>
+#include <string>
+
+using namespace tests;
+
+namespace {
+
+// A worker with one exec kind `work` that runs this shell text with the folder in $FOLDER.
+struct Shop {
+    TestDatabase database;
+    TemporaryFolder folder;
+
+    explicit Shop(const std::string& script, const std::string& more = {}) {
+        folder.write("work.sh", "FOLDER=" + folder.path() + "\n" + script);
+        folder.write(
+            "config.yml",
+            "handlers:\n  work:\n    exec: [sh, " + folder.path() + "/work.sh]\n    backoff: {first: 10ms}\n" + more
+        );
+    }
+    std::vector<std::string> arguments() const { return {"--config", folder.path() + "/config.yml"}; }
+    void enqueue(const std::string& kind, int jobs, const std::string& args = "'{}'", const std::string& rest = "")
+        const {
+        database.psql(
+            "select count(*) from task_queue.enqueue_many('" + kind + "', (select array_agg((" + args +
+            ")::json) from generate_series(1, " + std::to_string(jobs) + ") n)" + rest + ")"
+        );
+    }
+    std::string count(const std::string& where) const {
+        return database.value("select count(*) from task_queue.jobs where " + where);
+    }
+    // Waits until a query answers `wanted`: what is awaited here is a commit of another process.
+    void await(const std::string& sql, const std::string& wanted) const {
+        const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(40);
+        std::string last;
+        while ((last = database.value(sql)) != wanted) {
+            if (std::chrono::steady_clock::now() > limit) {
+                throw std::runtime_error("never came true: " + sql + " is " + last + ", not " + wanted);
+            }
+        }
+    }
+    void await_finished(int jobs) const {
+        await(
+            "select count(*) from task_queue.jobs where state in ('completed', 'cancelled', 'discarded')",
+            std::to_string(jobs)
+        );
+    }
+};
+
+// Every run leaves its job's id in runs.d; a job that starts while it runs elsewhere leaves a file in twice.d.
+const std::string witness = R"sh(
+mkdir -p $FOLDER/running.d $FOLDER/runs.d $FOLDER/twice.d
+mkdir $FOLDER/running.d/$JOB_ID || : > $FOLDER/twice.d/$JOB_ID
+mktemp $FOLDER/runs.d/$JOB_ID.XXXXXX > /dev/null
+${WORK:-:}
+rmdir $FOLDER/running.d/$JOB_ID
+)sh";
+
+std::size_t files_in(const std::string& folder) {
+    std::error_code none;
+    std::size_t count = 0;
+    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder, none)) ++count;
+    return count;
+}
+
+}  // namespace
+
+TEST_CASE("two workers never run the same job at once, and every job runs once", "[scenario][worker]") {
+    const Shop shop(witness);
+    shop.enqueue("work", 300);
+    const WorkerProcess one(shop.database.url(), {}, shop.arguments());
+    const WorkerProcess two(shop.database.url(), {}, shop.arguments());
+    shop.enqueue("work", 100);
+    shop.await_finished(400);
+    CHECK(shop.count("state = 'completed'") == "400");
+    CHECK(files_in(shop.folder.path() + "/runs.d") == 400);
+    CHECK(files_in(shop.folder.path() + "/twice.d") == 0);
+    CHECK(shop.database.value("select count(distinct worker_id) from task_queue.finished_bundles") == "2");
+}
+
+TEST_CASE("the jobs of a worker killed in the middle of a batch finish on another", "[scenario][worker]") {
+    // The first worker's jobs never end; the second's end at once.
+    Shop shop("echo started >> $FOLDER/started; [ -e $FOLDER/quick ] || sleep 600\n");
+    shop.database.psql("select task_queue.create_batch(id => '11111111-1111-1111-1111-111111111111')");
+    shop.enqueue("work", 40, "'{}'", ", batch_id => '11111111-1111-1111-1111-111111111111'");
+    shop.database.psql("select task_queue.seal_batch('11111111-1111-1111-1111-111111111111')");
+    {
+        WorkerProcess first(shop.database.url(), {}, shop.arguments());
+        shop.await("select count(*) > 0 from task_queue.jobs where state = 'running'", "t");
+        first.signal(SIGKILL);
+        CHECK(first.wait_exit() == -SIGKILL);
+    }
+    shop.folder.write("quick", "");
+    const WorkerProcess second(shop.database.url(), {}, shop.arguments());
+    shop.await_finished(40);
+    shop.await("select state from task_queue.batches", "finished");
+    CHECK(shop.count("state = 'completed'") == "40");
+    CHECK(shop.database.value("select total || ' ' || completed from task_queue.batches") == "40 40");
+    // A crash burns no attempt.
+    CHECK(shop.database.value("select max(attempt) from task_queue.finished_bundles") == "1");
+}
+
+TEST_CASE("SIGTERM lets running jobs end and hands back the rest, burning no attempt", "[scenario][worker]") {
+    const Shop shop("[ -e $FOLDER/go ] || sleep 1\n");
+    shop.enqueue("work", 60);
+    WorkerProcess worker(shop.database.url(), {{"TASK_WORKER_WORKER_CONCURRENCY", "4"}}, shop.arguments());
+    shop.await("select count(*) > 0 from task_queue.jobs where state = 'running'", "t");
+    worker.signal(SIGTERM);
+    CHECK(worker.wait_exit() == 0);
+    CHECK(shop.count("state = 'running'") == "0");
+    CHECK(shop.count("state not in ('available', 'completed')") == "0");
+    CHECK(shop.count("state = 'completed'") != "0");  // no result is lost either
+    CHECK(shop.database.value("select max(attempt) from task_queue.bundles") == "0");
+    CHECK(shop.database.value("select count(*) from task_queue.workers where dead_at is null") == "0");
+}
+
+TEST_CASE("jobs that outlast the soft and the hard limit go back with their attempt", "[scenario][worker]") {
+    const Shop shop("trap '' TERM; while :; do sleep 1; done\n");
+    shop.enqueue("work", 3);
+    WorkerProcess worker(
+        shop.database.url(),
+        {{"TASK_WORKER_SHUTDOWN_SOFT", "100ms"}, {"TASK_WORKER_SHUTDOWN_HARD", "300ms"}},
+        shop.arguments()
+    );
+    shop.await("select count(*) from task_queue.jobs where state = 'running'", "3");
+    worker.signal(SIGTERM);
+    CHECK(worker.wait_exit() == 0);
+    CHECK(shop.count("state = 'available'") == "3");
+    CHECK(shop.database.value("select max(attempt) from task_queue.bundles") == "0");
+}
+
+TEST_CASE("a second signal skips ahead", "[scenario][worker]") {
+    const Shop shop("sleep 600\n");
+    shop.enqueue("work", 2);
+    WorkerProcess worker(
+        shop.database.url(),
+        {{"TASK_WORKER_SHUTDOWN_SOFT", "10m"}, {"TASK_WORKER_SHUTDOWN_HARD", "10m"}},
+        shop.arguments()
+    );
+    shop.await("select count(*) from task_queue.jobs where state = 'running'", "2");
+    worker.signal(SIGTERM);
+    worker.wait_for_line("signal: stopping");
+    worker.signal(SIGTERM);  // the programs get SIGTERM and end
+    CHECK(worker.wait_exit() == 0);
+    CHECK(shop.count("state = 'available'") == "2");
+}
+
+TEST_CASE("a batch with failures counts every outcome, and task progress is seen meanwhile", "[scenario][batch]") {
+    const Shop shop(R"sh(
+read job
+case "$ARG_N" in
+    1) echo '{"progress":{"done":3,"total":10,"message":"third"}}'
+       while [ ! -e $FOLDER/seen ]; do sleep 0.05; done
+       echo '{"result":{"n":1}}';;
+    *[05]) echo "no fives" >&2; exit 65;;
+    7) [ "$JOB_ATTEMPT" = 3 ] || exit 1;;
+esac
+)sh");
+    shop.database.psql(
+        "select task_queue.create_batch(id => '11111111-1111-1111-1111-111111111111', on_finish => 'echo')"
+    );
+    shop.enqueue("work", 20, "json_build_object('n', n)", ", batch_id => '11111111-1111-1111-1111-111111111111'");
+    shop.database.psql("select task_queue.seal_batch('11111111-1111-1111-1111-111111111111')");
+    const WorkerProcess worker(shop.database.url(), {}, shop.arguments());
+    shop.await("select max(done || '/' || total || ' ' || message) from task_queue.task_progress", "3/10 third");
+    shop.folder.write("seen", "");
+    shop.await("select state from task_queue.batches", "finished");
+    CHECK(
+        shop.database.value("select total || ' ' || completed || ' ' || discarded from task_queue.batches") == "20 16 4"
+    );
+    CHECK(shop.database.value("select count(*) from task_queue.dead_jobs where error like '%no fives%'") == "4");
+    CHECK(
+        shop.database.value("select result from task_queue.finished_bundles where result is not null limit 1") ==
+        R"({"n":1})"
+    );
+    CHECK(shop.database.value("select count(*) from task_queue.task_progress") == "0");
+    // The callback ran, once.
+    shop.await("select count(*) from task_queue.jobs where kind = 'echo' and state = 'completed'", "1");
+}
+
+TEST_CASE("a cancelled job's program is stopped, wherever it runs", "[scenario][worker]") {
+    const Shop shop("echo running > $FOLDER/running; sleep 600\n");
+    shop.enqueue("work", 1);
+    const WorkerProcess worker(
+        shop.database.url(),
+        {{"TASK_WORKER_WORKER_HEARTBEAT", "5s"}, {"TASK_WORKER_WORKER_LEASE_TIMEOUT", "30s"}},
+        shop.arguments()
+    );
+    shop.await("select count(*) from task_queue.jobs where state = 'running'", "1");
+    shop.database.psql("select task_queue.cancel((select id from task_queue.jobs))");
+    shop.await("select state from task_queue.jobs", "cancelled");
+}
+
+TEST_CASE("a worker that was declared dead and wakes up changes nothing", "[scenario][worker]") {
+    const Shop shop("echo x >> $FOLDER/started; while [ ! -e $FOLDER/go ]; do sleep 0.05; done\n");
+    shop.enqueue("work", 1);
+    WorkerProcess first(shop.database.url(), {}, shop.arguments());
+    shop.await("select count(*) from task_queue.jobs where state = 'running'", "1");
+    first.signal(SIGSTOP);
+    const WorkerProcess second(shop.database.url(), {}, shop.arguments());
+    // The second leads after a while, declares the first dead and runs the job itself.
+    shop.await("select max(worker_id) from task_queue.bundles where state = 2", "2");
+    first.signal(SIGCONT);
+    first.wait_for_line("going on as a new worker");
+    shop.folder.write("go", "");
+    shop.await_finished(1);
+    CHECK(shop.database.value("select worker_id || ' ' || attempt from task_queue.finished_bundles") == "2 1");
+}
+
+TEST_CASE("a worker goes on after the database was away", "[scenario][worker]") {
+    const Shop shop(witness);
+    WorkerProcess worker(shop.database.url(), {}, shop.arguments());
+    shop.enqueue("work", 20);
+    shop.database.psql(
+        "select pg_terminate_backend(pid) from pg_stat_activity "
+        "where datname = current_database() and pid <> pg_backend_pid()"
+    );
+    shop.enqueue("work", 20);
+    shop.await_finished(40);
+    CHECK(shop.count("state = 'completed'") == "40");
+    CHECK(files_in(shop.folder.path() + "/twice.d") == 0);
+}
+
+TEST_CASE("a timeout ends an attempt and the last one is a dead letter", "[scenario][worker]") {
+    const Shop shop("sleep 600\n", "    timeout: 200ms\n    max_attempts: 2\n");
+    shop.enqueue("work", 1);
+    const WorkerProcess worker(shop.database.url(), {}, shop.arguments());
+    shop.await("select count(*) from task_queue.dead_jobs where attempt = 2 and error like '%time%'", "1");
+}
+
+TEST_CASE("limits per kind and per queue hold under prefetch and bundles", "[scenario][worker]") {
+    const std::string count_running = R"sh(
+mkdir -p $FOLDER/running.d $FOLDER/most.d
+: > $FOLDER/running.d/$JOB_ID
+: > $FOLDER/most.d/$(ls $FOLDER/running.d | wc -l)
+rm $FOLDER/running.d/$JOB_ID
+)sh";
+    SECTION("of the kind") {
+        const Shop shop(count_running, "    concurrency: 2\n");
+        shop.enqueue("work", 100);
+        const WorkerProcess worker(shop.database.url(), {}, shop.arguments());
+        shop.await_finished(100);
+        CHECK_FALSE(std::filesystem::exists(shop.folder.path() + "/most.d/3"));
+    }
+    SECTION("of the queue") {
+        const Shop shop(count_running, "queues:\n  slow: {concurrency: 2}\n");
+        const WorkerProcess worker(shop.database.url(), {}, shop.arguments());
+        shop.enqueue("work", 100, "'{}'", ", queue => 'slow'");
+        shop.await_finished(100);
+        CHECK_FALSE(std::filesystem::exists(shop.folder.path() + "/most.d/3"));
+    }
+}
+
+TEST_CASE("a kind without a handler is snoozed and does not block its line", "[scenario][worker]") {
+    const Shop shop(witness);
+    shop.enqueue("nobody-does-this", 100);
+    shop.enqueue("work", 10);
+    WorkerProcess worker(shop.database.url(), {}, shop.arguments());
+    shop.await_finished(10);
+    worker.wait_for_line("no handler for this kind");
+    CHECK(shop.count("kind = 'nobody-does-this' and state = 'scheduled' and attempt = 0") == "100");
+}
