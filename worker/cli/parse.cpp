@@ -255,7 +255,7 @@ private:
         file->type_name("FILE")->excludes(args)->excludes(from);
         from->type_name("FILE")->excludes(args);
 
-        command->add_option("--queue", options.queue, "")->type_name("NAME")->capture_default_str();
+        command->add_option("--queue", options.queue, "of the jobs")->type_name("NAME")->capture_default_str();
         add_number(*command, "--priority", options.priority, 0, 9, "0 most urgent .. 9 [4]");
         add_read(*command, "--delay", options.delay, parse_duration, "run after 30s, 5m, 1h", "a duration such as 30s")
             ->type_name("DURATION");
