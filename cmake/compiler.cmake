@@ -26,6 +26,13 @@ if(TASK_WORKER_SANITIZE)
     target_link_options(project_options INTERFACE -fsanitize=${TASK_WORKER_SANITIZE})
 endif()
 
+if(TASK_WORKER_FUZZ)
+    if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+        message(FATAL_ERROR "The fuzz targets need clang: libFuzzer comes with it.")
+    endif()
+    target_compile_options(project_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
