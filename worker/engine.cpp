@@ -90,9 +90,10 @@ void Engine::cancel(const std::vector<queue::CancelRequest>& requests) {
                 );
                 continue;
             }
-            const auto running = running_.find(static_cast<std::int64_t>(queue::job_id(request.row, n)));
-            if (running != running_.end() && running->second.claim == request.claim) {
-                running->second.context->request_stop(jobs::StopReason::cancelled);
+            for (auto& [job, running] : running_) {
+                if (running.claim == request.claim && running.job == queue::job_id(request.row, n)) {
+                    running.context->request_stop(jobs::StopReason::cancelled);
+                }
             }
         }
     }
@@ -115,6 +116,7 @@ void Engine::adopt(queue::WorkerId worker) {
         const std::lock_guard lock(mutex_);
         worker_ = worker;
         suspended_ = false;
+        hungry_ = false;
         pacing_.wake();
     }
     wakeup_.notify();
@@ -140,7 +142,7 @@ void Engine::enter(Phase phase) {
         }
         if (phase_ >= Phase::closing) {
             for (auto& [job, running] : running_) {
-                releases_.push_back({running.row, running.claim, queue::bit(queue::job_number(queue::JobId{job}))});
+                releases_.push_back({running.row, running.claim, queue::bit(queue::job_number(running.job))});
             }
             running_.clear();
         }
@@ -164,9 +166,9 @@ bool Engine::is_done() const {
            (phase_ >= Phase::closing || line_.running() == 0);
 }
 
-bool Engine::is_idle() const {
+bool Engine::has_ended() const {
     const std::lock_guard lock(mutex_);
-    return line_.running() == 0 && outcomes_.empty();
+    return slots_ == 0;
 }
 
 queue::WorkerId Engine::worker_id() const {

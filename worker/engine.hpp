@@ -79,8 +79,8 @@ public:
         closing,    // what still runs is handed back; run() ends
     };
     void enter(Phase phase);
-    // Whether anything runs or waits to be written.
-    bool is_idle() const;
+    // Whether every handler has returned. One that ignores its stop token may outlive run().
+    bool has_ended() const;
 
     struct Snapshot {
         int running = 0;
@@ -93,6 +93,7 @@ public:
 private:
     struct Running {
         jobs::JobContext* context = nullptr;
+        queue::JobId job{};
         queue::RowId row{};
         queue::ClaimNumber claim{};
         bool reported = false;
@@ -107,6 +108,7 @@ private:
         queue::ClaimRequest request;
         bool claims = false;
         bool wants_suspect = false;
+        bool clears_hungry = false;
     };
     struct Answer {
         std::vector<queue::RowId> lost;
@@ -151,9 +153,10 @@ private:
     Pacing pacing_;
     std::unordered_map<queue::KindId, RunnableKind*> kinds_by_id_;
     std::vector<queue::KindId> own_row_;
-    std::unordered_map<std::int64_t, Running> running_;  // by job id
-    std::vector<queue::Unstarted> releases_;             // interrupted or dropped, to be handed back
-    std::vector<queue::ClaimNumber> abandoned_;          // claims whose answer never came
+    // By the context's job: after a lost lease one job may run twice here, the older run being told to stop.
+    std::unordered_map<const jobs::Job*, Running> running_;
+    std::vector<queue::Unstarted> releases_;     // interrupted or dropped, to be handed back
+    std::vector<queue::ClaimNumber> abandoned_;  // claims whose answer never came
     std::mt19937_64 random_;
     queue::WorkerId worker_{};
     std::int64_t last_claim_ = 0;

@@ -23,6 +23,7 @@ namespace {
 
 constexpr std::chrono::milliseconds unknown_kind_snooze{10'000};
 constexpr std::chrono::seconds suspect_interval{1};
+constexpr std::chrono::seconds full_enough{1};  // claims full for so long: no need to be notified
 constexpr std::string_view unwritable_text = "the outcome could not be written; the worker's log says why";
 constexpr std::chrono::milliseconds first_retry{50};
 constexpr std::chrono::milliseconds longest_retry{5'000};
@@ -59,6 +60,10 @@ asio::awaitable<void> report(
 }
 
 using Rows = std::vector<queue::FinishedRow>;
+
+asio::awaitable<void> clear_hungry(db::Session& session, queue::WorkerId worker, bool wanted) {
+    if (wanted) co_await queue::set_hungry(session, worker, false);
+}
 
 // Half of the rows, or of one row's outcomes.
 std::pair<Rows, Rows> halves(Rows rows) {
@@ -137,6 +142,7 @@ Engine::Round Engine::plan(Clock::time_point now) {
         round.wants_suspect = true;
         next_suspect_ = now + suspect_interval;
     }
+    round.clears_hungry = hungry_ && !pacing_.is_hungry() && now - full_since_ > full_enough;
     if (!round.claims) return round;
     round.request.worker = worker_;
     round.request.claim = queue::ClaimNumber{++last_claim_};
@@ -179,7 +185,8 @@ asio::awaitable<Engine::Answer> Engine::exchange(Round& round) {
         finish(session, round.worker, round.finished, keep_),
         release(session, round.worker, round.released),
         report(session, round.worker, round.progress),
-        claim(session, round.request, round.claims)
+        claim(session, round.request, round.claims),
+        clear_hungry(session, round.worker, round.clears_hungry)
     );
     answer.lost = std::move(std::get<1>(answers));
     answer.bundles = std::move(std::get<4>(answers));
@@ -276,7 +283,15 @@ void Engine::accept(Round& round, Answer answer) {
     const bool full = jobs >= round.request.jobs || static_cast<int>(answer.bundles.size()) >= round.request.rows;
     pacing_.claimed(full ? jobs : round.request.jobs, jobs, now);
     parts_.metrics.count_claim(jobs);
+    if (round.clears_hungry) hungry_ = false;
+    if (!full) {
+        hungry_ = true;  // the claim said so in the database
+        full_since_ = now;
+    }
     for (queue::Bundle& bundle : answer.bundles) hold(std::move(bundle), round.request.claim, now);
+    if (phase_ == Phase::running) return;
+    // Stopping began while the claim was on its way.
+    for (queue::Unstarted& unstarted : line_.drop_unstarted()) releases_.push_back(unstarted);
 }
 
 void Engine::hold(queue::Bundle bundle, queue::ClaimNumber claim, Clock::time_point now) {

@@ -90,14 +90,13 @@ asio::awaitable<void> Engine::run_job(Start start) {
     HeldBundle& held = *start.held;
     jobs::Job job = make_job(held, start.n);
     job.args = std::move(held.args[static_cast<std::size_t>(queue::element_of(held.bundle.id, start.n))]);
-    const auto key = static_cast<std::int64_t>(job.id);
     jobs::ContextHooks hooks;
     hooks.on_progress =
         [this, row = held.bundle.id, claim = held.claim](const jobs::Job& of, const jobs::Progress& progress) {
             bool first = false;
             {
                 const std::lock_guard lock(mutex_);
-                const auto running = running_.find(static_cast<std::int64_t>(of.id));
+                const auto running = running_.find(&of);
                 if (running == running_.end()) return;
                 first = !progress_.due();
                 running->second.reported = true;
@@ -114,7 +113,7 @@ asio::awaitable<void> Engine::run_job(Start start) {
     if (const auto& timeout = held.kind->kind->policy.timeout) context.set_deadline(started + *timeout);
     {
         const std::lock_guard lock(mutex_);
-        running_[key] = {&context, held.bundle.id, held.claim};
+        running_[&context.job()] = {&context, context.job().id, held.bundle.id, held.claim};
         if (suspended_) context.request_stop(jobs::StopReason::lease_lost);
     }
     jobs::Outcome outcome;
@@ -132,13 +131,12 @@ void Engine::record(Start& start, jobs::Outcome outcome, jobs::JobContext& conte
     HeldBundle& held = *start.held;
     const auto now = Clock::now();
     const jobs::StopReason stopped = context.stop_reason();
-    const auto key = static_cast<std::int64_t>(context.job().id);
     bool flush_now = false;
     {
         const std::lock_guard lock(mutex_);
         line_.ended(held, start.n);
         if (held.bundle.strikes > 0) alone_ = false;
-        const auto running = running_.find(key);
+        const auto running = running_.find(&context.job());
         if (running == running_.end()) return;  // handed back while it ran
         const bool reported = running->second.reported;
         running_.erase(running);

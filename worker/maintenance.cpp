@@ -23,6 +23,7 @@ namespace {
 constexpr std::chrono::milliseconds lead_for = 8s;
 constexpr std::chrono::milliseconds election_period = 2s;
 constexpr std::chrono::milliseconds pause_after_failure = 500ms;
+constexpr std::chrono::milliseconds refresh_period = 1s;  // how late a paused queue may be noticed
 constexpr std::chrono::milliseconds promote_period = 200ms;
 constexpr std::chrono::milliseconds fold_period = 500ms;
 constexpr std::chrono::milliseconds measure_period = 5s;
@@ -76,6 +77,10 @@ asio::awaitable<void> Maintenance::run() {
                 leader_ = leads;
                 if (!leads) metrics_.set_queues({});
                 next_election_ = now + election_period;
+            }
+            if (now >= next_refresh_) {
+                co_await engine_.refresh_queues();
+                next_refresh_ = now + refresh_period;
             }
             if (leader_) co_await lead();
             if (trouble_.clear()) log(LogLevel::info, "maintenance works again");

@@ -64,6 +64,7 @@ private:
     Watchman watchman_;
     SayOnce trouble_;
     Clock::time_point next_election_{};
+    Clock::time_point next_refresh_{};
     Clock::time_point next_promote_{};
     Clock::time_point next_fold_{};
     Clock::time_point next_rescue_{};

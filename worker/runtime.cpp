@@ -20,6 +20,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <spdlog/spdlog.h>
 
 #include <atomic>
 #include <csignal>
@@ -36,6 +37,7 @@ namespace worker {
 
 namespace {
 
+constexpr std::chrono::seconds signing_off = 2s;
 constexpr std::chrono::seconds last_writes = 5s;  // for what is unwritten once everything has stopped
 
 // The parts of the process and the order in which they live: what comes later is destroyed first.
@@ -65,6 +67,7 @@ private:
     asio::awaitable<bool> start();
     asio::awaitable<void> stop();
     asio::awaitable<void> wait_for_engine();
+    asio::awaitable<void> sign_off();
     void watch_signals();
     void write_ready_file() const;
     // Runs a loop until it ends by itself; it never throws.
@@ -219,20 +222,7 @@ asio::awaitable<void> Process::stop() {
         control_.stop();
         const auto limit = Stopping::Time::clock::now() + last_writes;
         while (loops_ > 0 && Stopping::Time::clock::now() < limit) co_await changed_.wait_until(limit);
-        try {
-            co_await asio::co_spawn(
-                main_,
-                [](db::Pool& pool, queue::WorkerId worker) -> asio::awaitable<void> {
-                    db::Session session = co_await pool.checkout();
-                    co_await queue::retire_worker(session, worker);
-                }(pool_, control_.worker()),
-                asio::use_awaitable
-            );
-        } catch (const db::Error& error) {
-            log(LogLevel::warn,
-                "the worker could not sign off: others will notice in lease_timeout",
-                {{"error", error.what()}});
-        }
+        co_await sign_off();
     }
     co_await pool_.drain(Stopping::Time::clock::now() + 1s);
     if (endpoints_) endpoints_->close();
@@ -240,6 +230,21 @@ asio::awaitable<void> Process::stop() {
     signals_.cancel();
     main_.stop();
     control_context_.stop();
+}
+
+asio::awaitable<void> Process::sign_off() {
+    spawn(main_, [](db::Pool& pool, queue::WorkerId worker) -> asio::awaitable<void> {
+        try {
+            db::Session session = co_await pool.checkout();
+            co_await queue::retire_worker(session, worker);
+        } catch (const db::Error& error) {
+            log(LogLevel::warn,
+                "the worker could not sign off: others will notice in lease_timeout",
+                {{"error", error.what()}});
+        }
+    }(pool_, control_.worker()));
+    const auto limit = Stopping::Time::clock::now() + signing_off;
+    while (loops_ > 0 && Stopping::Time::clock::now() < limit) co_await changed_.wait_until(limit);
 }
 
 // Soft, hard, closing: each until the engine has written everything, or its time is up.
@@ -286,6 +291,12 @@ int Process::run() {
     std::vector<std::thread> threads;
     for (int i = 0; i < std::max(1, config_.worker.threads); ++i) threads.emplace_back([this] { main_.run(); });
     control_context_.run();
+    if (loops_ > 0 || !engine_.has_ended()) {
+        // A handler that ignores its stop token, or a database that does not answer: what they hold cannot be taken
+        // from them in order. Everything that could be written is.
+        spdlog::shutdown();
+        std::_Exit(exit_code_);
+    }
     for (std::thread& thread : threads) thread.join();
     return exit_code_;
 }
