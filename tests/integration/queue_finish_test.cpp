@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
@@ -289,4 +290,32 @@ TEST_CASE("finish_jobs waits for a row that is being changed and ends it once", 
     CHECK(queue.live_rows().empty());
     CHECK(changes(queue) == "2 0 0");
     CHECK(queue.holds(2));
+}
+
+// Whoever changes several rows locks them in the order of their ids; else a flush and a cancelled batch would deadlock.
+TEST_CASE("finish_jobs locks rows in the order of their ids", "[queue][finish][db]") {
+    tests::QueueFixture queue;
+    queue.add_rows({.rows = 9});
+    const WorkerId worker = queue.add_worker();
+    auto bundles = queue.claim(worker, 9);
+    std::ranges::reverse(bundles);
+    std::vector<FinishedRow> rows;
+    for (const Bundle& bundle : bundles) rows.push_back(all_done(bundle, 1));
+    boost::asio::io_context other;
+    db::Session canceller = queue.database.session(other);
+    db::begin(canceller);
+    tests::run(other, [&] { return canceller.execute(request_cancel_sql); });  // holds the lowest row
+    std::string unlocked;
+    std::thread observer([&] {
+        while (queue.value("select count(*) from pg_locks where not granted") == "0") {
+        }
+        unlocked = queue.value(
+            "select count(*) from (select from task_queue.bundles where id > 128 for update skip locked) free"
+        );
+        tests::run(other, [&] { return db::commit(canceller); });
+    });
+    CHECK(finish(queue, worker, rows).empty());
+    observer.join();
+    CHECK(unlocked == "8");
+    CHECK(queue.holds(9));
 }
