@@ -163,6 +163,8 @@ private:
     int slots_ = 0;  // running slot coroutines
     Phase phase_ = Phase::running;
     bool suspended_ = false;                 // without leases until adopt()
+    bool hungry_ = false;                    // producers notify this worker
+    Clock::time_point full_since_{};         // since when claims come back full
     bool alone_ = false;                     // a suspect runs: nothing beside it
     std::set<queue::KindId> unknown_kinds_;  // claimed without a handler, not yet told
     Clock::time_point next_suspect_{};
