@@ -96,6 +96,8 @@ TEST_CASE("batch_line says 100 % only when every job has ended", "[worker][cli]"
     batch.completed = 999'999;
     CHECK(batch_line(batch, 80).find(" 99 %") != std::string::npos);
     batch.cancelled = 1;
+    batch.eta = 0s;  // ended, but not finished yet
+    CHECK(batch_line(batch, 80).find("ETA") == std::string::npos);
     CHECK(batch_line(batch, 80).find(" 100 %") != std::string::npos);
     CHECK(batch_line(batch, 80).find("1 cancelled") != std::string::npos);
     queue::BatchStatus empty;

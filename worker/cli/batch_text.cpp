@@ -59,7 +59,7 @@ std::string batch_line(const queue::BatchStatus& batch, int columns) {
     std::string numbers = fmt::format(" {}/{} {} %", ended_jobs(batch), batch.total, whole_percent(batch));
     const std::string rate = show_rate(finished || batch.recent_rate < 0.001 ? batch.overall_rate : batch.recent_rate);
     if (!rate.empty()) numbers += "  " + rate;
-    if (batch.eta && !finished) numbers += "  ETA " + show_span(*batch.eta);
+    if (batch.eta && ended_jobs(batch) < batch.total) numbers += "  ETA " + show_span(*batch.eta);
     if (finished)
         numbers +=
             "  in " +
