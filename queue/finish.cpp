@@ -66,7 +66,8 @@ private:
 // asked:  a full join, because only those are never planned as a nested loop.
 // leaver: a job that was asked to stop is not run again.
 // ended:  deletes by id, not by tid: a row may have changed between snapshot and lock (a cancel was requested).
-// again:  a single stays in its row, which is deleted first and inserted anew.
+// again:  a single stays in its row, which is deleted first and inserted anew. The last job of a bundle that began with
+//         another is no single: its args would not be first.
 // Index: pk_bundles.
 const db::Statement finish_jobs_sql{"finish_jobs", R"sql(
     with held as materialized (
@@ -102,7 +103,7 @@ const db::Statement finish_jobs_sql{"finish_jobs", R"sql(
         select *,
             case when leave in (0, 1) and (cancel_requested >> n) & 1 = 1 then 3 else leave end as becomes,
             1::bigint << n as own,
-            case when row_members = 1::bigint << n then row_id else job_id + 64 end as own_row,
+            case when row_members = 1::bigint << n and row_id & 63 = n then row_id else job_id + 64 end as own_row,
             case
                 when leave in (0, 2, 3) and payload <> '' then task_queue.add_error(errors, attempt, payload)
                 else errors

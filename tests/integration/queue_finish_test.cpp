@@ -319,3 +319,19 @@ TEST_CASE("finish_jobs locks rows in the order of their ids", "[queue][finish][d
     CHECK(unlocked == "8");
     CHECK(queue.holds(9));
 }
+
+// The last job left in a bundle looks like a single. Kept in the row with its args alone, it would be given none.
+TEST_CASE("finish_jobs moves the last job of a bundle out of its row when it runs again", "[queue][finish][db]") {
+    tests::QueueFixture queue;
+    queue.add_row({.jobs = 3});
+    const WorkerId worker = queue.add_worker();
+    const RowId row = queue.claim(worker, 3)[0].id;
+    const std::vector<Leaver> dead{
+        {.n = 0, .as = Leave::discard, .payload = "bad"}, {.n = 1, .as = Leave::discard, .payload = "bad"}
+    };
+    CHECK(finish(queue, worker, {{.row = row, .claim = ClaimNumber{1}, .leavers = dead}}).empty());
+    const Leaver retry{.n = 2, .as = Leave::retry, .payload = "again"};
+    CHECK(finish(queue, worker, {{.row = row, .claim = ClaimNumber{1}, .leavers = {retry}}}).empty());
+    CHECK(queue.live_rows() == "194:4/4 1 1");
+    CHECK(queue.holds(3));
+}

@@ -175,8 +175,8 @@ TEST_CASE("no job is lost or doubled, whatever workers and users do to each othe
     for (std::thread& worker : workers) worker.join();
     stop = true;
     for (std::thread& other : others) other.join();
-    CHECK(failure.empty());
     INFO(failure);
+    CHECK(failure.empty());
     CHECK(queue.holds(jobs));
 
     // A quiet worker ends what is left.
