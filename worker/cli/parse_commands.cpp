@@ -1,0 +1,183 @@
+// Every command with its options.
+#include "worker/cli/parser.hpp"
+
+namespace worker::cli {
+
+void Parser::add_run() {
+    CLI::App* run = add(app_, "run", "Run a worker until it is told to stop", help::run, [this] { return run_; });
+    run->add_option("--url-file", run_.url_file, "write the database URL here when ready")->type_name("FILE");
+}
+
+void Parser::add_dev() {
+    CLI::App* dev =
+        add(app_, "dev", "Run a worker on a private embedded PostgreSQL", help::dev, [this] { return dev_; });
+    dev->add_option("--data", dev_.folder, "folder of the data (.task-worker, or /var/lib/task-worker/dev)")
+        ->type_name("DIR");
+    dev->add_option("--url-file", dev_.url_file, "write the database URL here when ready")->type_name("FILE");
+    add_action(*dev, "stop", "Stop the one that runs", dev_, DevCommand::Action::stop);
+    add_action(*dev, "psql", "Open psql on the one that runs", dev_, DevCommand::Action::psql)
+        ->add_option("ARGUMENTS", dev_.to_psql, "for psql; after -- when they begin with -")
+        ->type_name(" ");
+    add_action(*dev, "reset", "Delete the data", dev_, DevCommand::Action::reset)
+        ->add_flag("--yes", dev_.yes, "without asking");
+}
+
+void Parser::add_check() {
+    add(app_, "check", "Show the configuration in force, the schema and the connection budget", help::check, [] {
+        return CheckCommand{};
+    });
+}
+
+void Parser::add_migrate() {
+    using Action = MigrateCommand::Action;
+    CLI::App* group = add(app_, "migrate", "Create and change the schema task_queue", help::migrate);
+    const auto to = [this](CLI::App* command, const char* help) {
+        add_number(*command, "--to", migrate_.to, 0, 9999, help);
+    };
+    to(add_action(*group, "up", "Apply what is pending", migrate_, Action::up), "stop after this version");
+    to(add_action(*group, "down", "Take back the newest migration, with its data", migrate_, Action::down),
+       "take back all that are newer than this version; 0: everything");
+    add_action(*group, "status", "Show what is applied and what is pending", migrate_, Action::status);
+    add_action(*group, "sql", "Print the migrations as SQL; needs no database", migrate_, Action::sql);
+}
+
+void Parser::add_enqueue() {
+    EnqueueCommand& options = enqueue_;
+    CLI::App* command = add(app_, "enqueue", "Enqueue a job, a file of jobs, or a job per file", help::enqueue, [this] {
+        return enqueue_;
+    });
+    command->add_option("KIND", options.kind, "selects the handler")->required()->type_name(" ");
+    CLI::Option* files = command->add_option("FILES", options.paths, "one job per file: {\"path\": ...}");
+    CLI::Option* args = command->add_option("--args", options.args, "one job with these args")->type_name("JSON");
+    CLI::Option* file = command->add_option("-f,--file", options.file, "one job per line of JSON; - is stdin");
+    CLI::Option* from = command->add_option("--files-from", options.paths_from, "one job per path, a path a line");
+    files->type_name(" ")->excludes(args)->excludes(file)->excludes(from);
+    file->type_name("FILE")->excludes(args)->excludes(from);
+    from->type_name("FILE")->excludes(args);
+
+    command->add_option("--queue", options.queue, "of the jobs")->type_name("NAME")->capture_default_str();
+    add_number(*command, "--priority", options.priority, 0, 9, "0 most urgent .. 9 [4]");
+    add_read(*command, "--delay", options.delay, parse_duration, "run after 30s, 5m, 1h", "a duration such as 30s")
+        ->type_name("DURATION");
+    add_read(*command, "--at", options.at, parse_time, "run at a time, UTC", "a time such as 2026-01-31T12:00:00Z")
+        ->type_name("TIME");
+    command->get_option("--delay")->excludes("--at");
+    add_number(*command, "--max-attempts", options.max_attempts, 1, 32'767, "then it is discarded [20]");
+    command->add_option("--unique-key", options.unique_key, "one live job with this key at a time")
+        ->type_name("KEY")
+        ->excludes(files)
+        ->excludes(file)
+        ->excludes(from);
+    command->add_option("--enqueue-key", options.enqueue_key, "a repeat within a day adds nothing")->type_name("KEY");
+    add_number(*command, "--bundle", options.bundle, 1, 63, "jobs to a row");
+
+    CLI::Option* batch = command->add_option("-b,--batch", options.batch, "name of a new batch, or id of an open one");
+    batch->type_name("NAME");
+    command->add_flag("--open", options.open, "do not seal the batch")->needs(batch);
+    command->add_flag("-w,--watch", options.watch, "watch the batch until it has finished");
+    command->add_option("--on-finish", options.on_finish, "kind to enqueue when the batch has finished");
+    command->add_option("--on-success", options.on_success, "when every job completed");
+    command->add_option("--on-failure", options.on_failure, "when one was discarded or cancelled");
+    for (const char* name : {"--on-finish", "--on-success", "--on-failure"}) {
+        command->get_option(name)->type_name("KIND")->needs(batch);
+    }
+    command->add_flag("--new-kind", options.new_kind, "a kind that no worker knows yet");
+    command->add_flag("--skip-invalid", options.skip_invalid, "leave bad lines and missing files out");
+}
+
+CLI::App* Parser::add_batch_action(
+    CLI::App& group, const char* name, const char* description, BatchCommand::Action action
+) {
+    CLI::App* command = add_action(group, name, description, batch_, action);
+    command->add_option("BATCH", batch_.batch, "name (the newest of it) or id")->required()->type_name(" ");
+    return command;
+}
+
+void Parser::add_batch() {
+    using Action = BatchCommand::Action;
+    CLI::App* group = add(app_, "batch", "List, show, watch, seal and cancel batches", help::batch);
+    CLI::App* list = add_action(*group, "list", "The newest batches", batch_, Action::list);
+    list->add_option("--state", batch_.state, "open, sealed, cancelled or finished")
+        ->check(CLI::IsMember({"open", "sealed", "cancelled", "finished"}))
+        ->type_name("STATE");
+    add_limit(*list, "--limit", batch_.limit, "at most so many");
+    CLI::App* show = add_batch_action(*group, "show", "All about one batch", Action::show);
+    add_limit(*show, "--slowest", batch_.slowest, "so many of the slowest jobs");
+    add_limit(*show, "--failures", batch_.failures, "so many of the discarded jobs");
+    add_batch_action(*group, "watch", "Watch a batch until it has finished", Action::watch);
+    add_batch_action(*group, "seal", "Let no more jobs in, so that it can finish", Action::seal);
+    add_batch_action(*group, "cancel", "Cancel its jobs", Action::cancel);
+}
+
+void Parser::add_job() {
+    using Action = JobCommand::Action;
+    CLI::App* group = add(app_, "job", "List, show and cancel jobs", help::job);
+    CLI::App* list = add_action(*group, "list", "The newest jobs", job_, Action::list);
+    list->add_option("--kind", job_.kind, "of this kind")->type_name("KIND");
+    list->add_option("--state", job_.state, "in this state")
+        ->check(CLI::IsMember({"scheduled", "available", "running", "retryable", "completed", "cancelled", "discarded"})
+        )
+        ->type_name("STATE");
+    list->add_option("--batch", job_.batch, "of this batch, by name or id")->type_name("BATCH");
+    add_limit(*list, "--limit", job_.limit, "at most so many");
+    for (CLI::App* command :
+         {add_action(*group, "show", "All about one job", job_, Action::show),
+          add_action(*group, "cancel", "Cancel a job", job_, Action::cancel)}) {
+        add_job_id(*command);
+    }
+}
+
+void Parser::add_job_id(CLI::App& command) {
+    command.add_option_function<std::string>("JOB", [this](const std::string& text) { job_.job = read_job(text); })
+        ->description("number of the job")
+        ->required()
+        ->type_name(" ");
+}
+
+void Parser::add_queue() {
+    using Action = QueueCommand::Action;
+    CLI::App* group = add(app_, "queue", "List, create, pause and resume queues", help::queue);
+    add_action(*group, "list", "Every queue with its jobs", queue_, Action::list);
+    CLI::App* create = add_action(*group, "create", "Add a queue", queue_, Action::create);
+    add_number(*create, "--concurrency", queue_.concurrency, 1, 100'000, "jobs at once in one worker");
+    for (CLI::App* command :
+         {create,
+          add_action(*group, "pause", "Start no more of its jobs", queue_, Action::pause),
+          add_action(*group, "resume", "Go on", queue_, Action::resume)}) {
+        command->add_option("QUEUE", queue_.queue, "name")->required()->type_name(" ");
+    }
+}
+
+void Parser::add_worker() {
+    CLI::App* group = add(app_, "worker", "List the workers", help::worker);
+    add(*group, "list", "Every worker, living or ended within the hour", nullptr, [] { return WorkerCommand{}; });
+}
+
+void Parser::add_dead() {
+    using Action = DeadCommand::Action;
+    CLI::App* group = add(app_, "dead", "Dead letters: list, show, redrive and purge discarded jobs", help::dead);
+    CLI::App* list = add_action(*group, "list", "The newest dead letters", dead_, Action::list);
+    add_limit(*list, "--limit", dead_.limit, "at most so many");
+    CLI::App* show = add_action(*group, "show", "All about one", dead_, Action::show);
+    CLI::App* redrive = add_action(*group, "redrive", "Put them back into the line", dead_, Action::redrive);
+    CLI::App* purge = add_action(*group, "purge", "Delete them for good", dead_, Action::purge);
+    for (CLI::App* command : {show, redrive, purge}) {
+        command
+            ->add_option_function<std::vector<std::string>>(
+                "JOBS",
+                [this](const std::vector<std::string>& texts) {
+                    for (const std::string& text : texts) dead_.jobs.push_back(read_job(text));
+                }
+            )
+            ->description("numbers of the jobs")
+            ->type_name(" ");
+    }
+    show->get_option("JOBS")->required()->expected(1);
+    for (CLI::App* command : {list, redrive, purge}) {
+        command->add_option("--kind", dead_.kind, "of this kind")->type_name("KIND");
+        command->add_option("--batch", dead_.batch, "of this batch, by name or id")->type_name("BATCH");
+    }
+    for (CLI::App* command : {redrive, purge}) command->add_flag("--all", dead_.all, "every one");
+}
+
+}  // namespace worker::cli
