@@ -21,7 +21,7 @@ const Statement script_statement{"script", ""};
 
 // PQcancel opens a connection of its own and blocks: never on the threads that serve jobs.
 asio::thread_pool& cancel_thread() {
-    static asio::thread_pool pool(1);
+    static asio::thread_pool& pool = *new asio::thread_pool(1);  // never joined: a cancel may hang at exit
     return pool;
 }
 
@@ -273,8 +273,11 @@ asio::awaitable<std::vector<Rows>> Connection::exchange(std::chrono::millisecond
     if (PQtransactionStatus(pg_.get()) == PQTRANS_IDLE) packet_limited_ = false;
     if (failure) {
         if (failure->is_connection_lost()) broken_ = true;
-        // The statement is unknown to this server, or its plan is of an older schema: prepare everything anew.
-        if (failure->sqlstate() == "26000" || failure->sqlstate() == "0A000") prepared_.clear();
+        // The server and this side disagree about what is prepared, or a plan is of an older schema: a new connection
+        // prepares everything anew.
+        if (failure->sqlstate() == "26000" || failure->sqlstate() == "42P05" || failure->sqlstate() == "0A000") {
+            broken_ = true;
+        }
         if (failed != nullptr) report(*failed, started, &*failure);
         throw *failure;
     }

@@ -12,6 +12,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <fcntl.h>
+
 #include <array>
 #include <mutex>
 #include <optional>
@@ -38,13 +40,13 @@ struct SocketWait::State : std::enable_shared_from_this<State> {
     void look() {
         const std::lock_guard lock(mutex);
         timer_pending = false;
-        if (!deadline || !descriptor.is_open()) return;
+        if (!deadline) return;
         if (Clock::now() < *deadline) {
             start_timer(*deadline);
             return;
         }
         expired = true;
-        descriptor.cancel();
+        if (descriptor.is_open()) descriptor.cancel();
     }
 
     std::mutex mutex;
@@ -66,13 +68,19 @@ SocketWait::~SocketWait() {
 
 void SocketWait::assign(int descriptor) {
     const std::lock_guard lock(state_->mutex);
-    if (state_->descriptor.is_open()) state_->descriptor.release();
-    state_->descriptor.assign(descriptor);
+    boost::system::error_code ignored;
+    if (state_->descriptor.is_open()) state_->descriptor.close(ignored);
+    // A number of our own: libpq closes its socket when it pleases, and the number may be another connection's by the
+    // time ours is taken out of the reactor.
+    const int own = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+    if (own < 0) throw Error(ErrorKind::connection, "no descriptor is left for a connection");
+    state_->descriptor.assign(own);
 }
 
 void SocketWait::release() {
     const std::lock_guard lock(state_->mutex);
-    if (state_->descriptor.is_open()) state_->descriptor.release();
+    boost::system::error_code ignored;
+    if (state_->descriptor.is_open()) state_->descriptor.close(ignored);
 }
 
 void SocketWait::arm(Clock::time_point deadline) {

@@ -18,11 +18,11 @@ public:
     enum class Event { readable, writable, either };
 
     explicit SocketWait(boost::asio::any_io_executor executor);
-    ~SocketWait();  // gives the descriptor back without closing it
+    ~SocketWait();  // stops watching; the descriptor itself is its owner's to close
     SocketWait(const SocketWait&) = delete;
     SocketWait& operator=(const SocketWait&) = delete;
 
-    // Watches this descriptor from now on. libpq may change its socket, even to one of the same number, between two
+    // Watches a duplicate of this descriptor from now on. libpq may change its socket, even to one of the same number, between two
     // polls of a connect: assign before each.
     void assign(int descriptor);
     void release();

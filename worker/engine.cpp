@@ -19,6 +19,7 @@ Engine::Engine(EngineParts parts)
            parts.config.worker.poll,
            parts.config.worker.linger}
       ),
+      abandoned_(2 * (parts.config.database.connection.statement_timeout + parts.config.database.connection.grace)),
       random_(std::random_device{}()) {
     for (const std::string& name : parts.registry.names()) {
         kinds_[name] = {parts.registry.find(name), &parts.metrics.of_kind(name)};
@@ -81,7 +82,7 @@ void Engine::cancel(const std::vector<queue::CancelRequest>& requests) {
     const std::lock_guard lock(mutex_);
     const auto now = Clock::now();
     for (const queue::CancelRequest& request : requests) {
-        const queue::Mask unstarted = line_.drop(request.row, request.jobs);
+        const queue::Mask unstarted = line_.drop(request.row, request.claim, request.jobs);
         for (int n = 0; n < queue::max_bundle_jobs; ++n) {
             if ((request.jobs & queue::bit(n)) == 0) continue;
             if ((unstarted & queue::bit(n)) != 0) {
@@ -157,13 +158,14 @@ Load Engine::load() const {
     load.startable = line_.startable();
     load.outcomes = outcomes_.jobs();
     load.outcomes_since = outcomes_.since();
-    load.claiming = phase_ == Phase::running && !suspended_ && !alone_ && !queues_.empty();
+    const bool suspect_here = alone_ && line_.running() + line_.unstarted() > 0;  // and nothing may be beside it
+    load.claiming = phase_ == Phase::running && !suspended_ && !suspect_here && !queues_.empty();
     return load;
 }
 
 bool Engine::is_done() const {
-    return phase_ >= Phase::draining && running_.empty() && outcomes_.empty() && releases_.empty() &&
-           (phase_ >= Phase::closing || line_.running() == 0);
+    return phase_ >= Phase::draining && running_.empty() && between_ == 0 && outcomes_.empty() && releases_.empty() &&
+           !abandoned_.is_pending() && (phase_ >= Phase::closing || line_.running() == 0);
 }
 
 bool Engine::has_ended() const {

@@ -12,6 +12,7 @@
 #include "queue/claim.hpp"
 #include "queue/names.hpp"
 #include "queue/workers.hpp"
+#include "worker/abandoned.hpp"
 #include "worker/config.hpp"
 #include "worker/line.hpp"
 #include "worker/logging.hpp"
@@ -103,7 +104,6 @@ private:
         queue::WorkerId worker{};
         std::vector<queue::FinishedRow> finished;
         std::vector<queue::Unstarted> released;
-        std::vector<queue::ClaimNumber> abandoned;
         std::vector<queue::TaskProgress> progress;
         queue::ClaimRequest request;
         bool claims = false;
@@ -122,6 +122,7 @@ private:
     boost::asio::awaitable<Answer> exchange(Round& round);
     boost::asio::awaitable<void> settle(Round round);
     boost::asio::awaitable<void> write_by_halves(queue::WorkerId worker, std::vector<queue::FinishedRow> rows);
+    boost::asio::awaitable<void> write(queue::WorkerId worker, const std::vector<queue::FinishedRow>& rows);
     void accept(Round& round, Answer answer);
     void failed(Round round, const db::Error& error);
     void hold(queue::Bundle bundle, queue::ClaimNumber claim, Clock::time_point now);
@@ -138,7 +139,11 @@ private:
     std::optional<Start> next_start();
     void log_failure(const jobs::Job& job, const queue::Leaver& leaver) const;
     queue::WorkerId worker_id() const;
-    void drop_row(queue::RowId row);
+    void drop_lost(const std::vector<queue::RowId>& lost, const std::vector<queue::FinishedRow>& finished);
+    boost::asio::awaitable<void> release_abandoned();
+    bool is_ours(const HeldBundle& held) const { return !suspended_ && held.worker == worker_; }
+    std::optional<Clock::time_point> next_round(Clock::time_point now);
+    void hand_back_aged(Clock::time_point now);
 
     EngineParts parts_;
     Wakeup wakeup_;
@@ -155,8 +160,9 @@ private:
     std::vector<queue::KindId> own_row_;
     // By the context's job: after a lost lease one job may run twice here, the older run being told to stop.
     std::unordered_map<const jobs::Job*, Running> running_;
-    std::vector<queue::Unstarted> releases_;     // interrupted or dropped, to be handed back
-    std::vector<queue::ClaimNumber> abandoned_;  // claims whose answer never came
+    std::vector<queue::Unstarted> releases_;  // interrupted or dropped, to be handed back
+    Abandoned abandoned_;                     // claims whose answer never came
+    int between_ = 0;                         // jobs taken from the line and not yet in running_
     std::mt19937_64 random_;
     queue::WorkerId worker_{};
     std::int64_t last_claim_ = 0;

@@ -3,6 +3,7 @@
 #include "queue/names.hpp"
 #include "queue/plans.hpp"
 #include "queue/release.hpp"
+#include "worker/args.hpp"
 #include "worker/engine.hpp"
 
 #include <boost/json/parse.hpp>
@@ -22,9 +23,9 @@ namespace worker {
 namespace {
 
 constexpr std::chrono::milliseconds unknown_kind_snooze{10'000};
+constexpr std::chrono::milliseconds prefetch_age{100};
 constexpr std::chrono::seconds suspect_interval{1};
 constexpr std::chrono::seconds full_enough{1};  // claims full for so long: no need to be notified
-constexpr std::string_view unwritable_text = "the outcome could not be written; the worker's log says why";
 constexpr std::chrono::milliseconds first_retry{50};
 constexpr std::chrono::milliseconds longest_retry{5'000};
 
@@ -59,32 +60,8 @@ asio::awaitable<void> report(
     if (!progress.empty()) co_await queue::record_task_progress(session, worker, progress);
 }
 
-using Rows = std::vector<queue::FinishedRow>;
-
 asio::awaitable<void> clear_hungry(db::Session& session, queue::WorkerId worker, bool wanted) {
     if (wanted) co_await queue::set_hungry(session, worker, false);
-}
-
-// Half of the rows, or of one row's outcomes.
-std::pair<Rows, Rows> halves(Rows rows) {
-    Rows second;
-    if (rows.size() > 1) {
-        const auto middle = rows.begin() + static_cast<std::ptrdiff_t>(rows.size() / 2);
-        second.assign(std::make_move_iterator(middle), std::make_move_iterator(rows.end()));
-        rows.erase(middle, rows.end());
-        return {std::move(rows), std::move(second)};
-    }
-    queue::FinishedRow& row = rows.front();
-    queue::FinishedRow other{row.row, row.claim, 0, {}, row.reported};
-    if (row.done != 0) {
-        other.leavers = std::exchange(row.leavers, {});
-    } else {
-        const auto middle = row.leavers.begin() + static_cast<std::ptrdiff_t>(row.leavers.size() / 2);
-        other.leavers.assign(std::make_move_iterator(middle), std::make_move_iterator(row.leavers.end()));
-        row.leavers.erase(middle, row.leavers.end());
-    }
-    second.push_back(std::move(other));
-    return {std::move(rows), std::move(second)};
 }
 
 // The trace context of the enqueue call, from the row's meta.
@@ -102,24 +79,43 @@ std::string traceparent_of(const std::string& meta) {
 asio::awaitable<void> Engine::run(queue::WorkerId worker) {
     adopt(worker);
     for (;;) {
+        start_slots();
         const auto now = Clock::now();
         std::optional<Clock::time_point> due;
         {
             const std::lock_guard lock(mutex_);
             if (is_done()) break;
-            const Load load = this->load();
-            due = !releases_.empty() && can_release() ? now : pacing_.due(load, now);
-            if (const auto report = progress_.due()) due = due ? std::min(*due, *report) : *report;
-            if (suspended_) due.reset();
-            if (due) due = std::max(*due, quiet_until_);
+            hand_back_aged(now);
+            due = next_round(now);
         }
         if (!due || *due > now) {
             co_await wakeup_.wait_until(due);
             continue;
         }
         co_await settle(plan(now));
-        start_slots();
     }
+}
+
+// When the next round trip is due, under the mutex.
+std::optional<Engine::Clock::time_point> Engine::next_round(Clock::time_point now) {
+    if (suspended_) return std::nullopt;
+    const Load load = this->load();
+    std::optional<Clock::time_point> due = pacing_.due(load, now);
+    const auto by = [&due](std::optional<Clock::time_point> time) {
+        if (time) due = due ? std::min(*due, *time) : *time;
+    };
+    if (!releases_.empty() && can_release()) by(now);
+    by(progress_.due());
+    by(abandoned_.due());
+    if (load.running >= parts_.config.worker.concurrency && line_.oldest()) by(*line_.oldest() + prefetch_age);
+    if (due) due = std::max(*due, quiet_until_);
+    return due;
+}
+
+// Jobs were claimed for slots that turned out to be busy: others may have them. Under the mutex.
+void Engine::hand_back_aged(Clock::time_point now) {
+    if (line_.running() < parts_.config.worker.concurrency) return;
+    for (queue::Unstarted& aged : line_.drop_unstarted(now - prefetch_age)) releases_.push_back(aged);
 }
 
 // Interrupted jobs go back as the tails of their rows: not while others of their row may still run.
@@ -134,16 +130,18 @@ Engine::Round Engine::plan(Clock::time_point now) {
     round.finished = outcomes_.take();
     const Load load = this->load();
     if (can_release()) round.released = std::exchange(releases_, {});
-    round.abandoned = std::exchange(abandoned_, {});
-    const int wanted = round.released.empty() ? pacing_.wanted(load) : 0;
+    const int wanted = round.released.empty() ? pacing_.wanted(load, now) : 0;
     round.claims = wanted > 0;
     if (progress_.due() && *progress_.due() <= now) round.progress = progress_.take(now);
     if (round.claims && load.running == 0 && load.unstarted == 0 && now >= next_suspect_) {
         round.wants_suspect = true;
         next_suspect_ = now + suspect_interval;
     }
-    round.clears_hungry = hungry_ && !pacing_.is_hungry() && now - full_since_ > full_enough;
-    if (!round.claims) return round;
+    if (!round.claims) {
+        round.clears_hungry = hungry_ && !pacing_.is_hungry() && now - full_since_ > full_enough;
+        return round;
+    }
+    pacing_.asked();
     round.request.worker = worker_;
     round.request.claim = queue::ClaimNumber{++last_claim_};
     round.request.jobs = wanted;
@@ -157,7 +155,7 @@ Engine::Round Engine::plan(Clock::time_point now) {
 std::vector<queue::LaneCursor> Engine::lanes() {
     std::vector<queue::QueueId> queues;
     for (const auto& [id, queue] : queues_) {
-        if (!queue.paused) queues.push_back(id);
+        if (!queue.paused && line_.has_room(id)) queues.push_back(id);
     }
     std::vector<queue::LaneCursor> lanes;
     lanes.reserve(queues.size() * 10);
@@ -173,12 +171,6 @@ std::vector<queue::LaneCursor> Engine::lanes() {
 asio::awaitable<Engine::Answer> Engine::exchange(Round& round) {
     Answer answer;
     db::Session session = co_await parts_.pool.checkout();
-    if (!round.abandoned.empty()) {
-        co_await db::pipelined(
-            session, queue::fix_plans(session), queue::release_claims(session, round.worker, round.abandoned)
-        );
-        round.abandoned.clear();
-    }
     auto answers = co_await db::pipelined(
         session,
         queue::fix_plans(session),
@@ -206,13 +198,13 @@ asio::awaitable<Engine::Answer> Engine::exchange(Round& round) {
 asio::awaitable<void> Engine::settle(Round round) {
     std::optional<db::Error> failure;
     try {
+        co_await release_abandoned();
         Answer answer = co_await exchange(round);
         accept(round, std::move(answer));
     } catch (const db::Error& error) {
         failure = error;
     }
     if (failure && failure->is_data_error() && !round.finished.empty()) {
-        std::exception_ptr again;
         try {
             co_await write_by_halves(round.worker, std::exchange(round.finished, {}));
             failure.reset();
@@ -226,42 +218,20 @@ asio::awaitable<void> Engine::settle(Round round) {
     co_await warn_unknown_kinds();
 }
 
-// A flush that one bad value spoils is written in halves, without the claim, until the offender stands alone; its
-// outcome becomes a failed attempt that says why.
-asio::awaitable<void> Engine::write_by_halves(queue::WorkerId worker, std::vector<queue::FinishedRow> rows) {
-    std::optional<db::Error> failure;
-    std::vector<queue::RowId> lost;
-    try {
-        db::Session session = co_await parts_.pool.checkout();
-        auto answers = co_await db::pipelined(session, queue::fix_plans(session), finish(session, worker, rows, keep_));
-        lost = std::move(std::get<1>(answers));
-    } catch (const db::Error& error) {
-        failure = error;
-    }
-    if (!failure) {
+asio::awaitable<void> Engine::release_abandoned() {
+    std::vector<queue::ClaimNumber> claims;
+    queue::WorkerId worker{};
+    const auto now = Clock::now();
+    {
         const std::lock_guard lock(mutex_);
-        for (const queue::RowId row : lost) drop_row(row);
-        co_return;
+        worker = worker_;
+        if (const auto due = abandoned_.due(); due && *due <= now) claims = abandoned_.claims();
     }
-    if (!failure->is_data_error()) {
-        const std::lock_guard lock(mutex_);
-        outcomes_.put_back(std::move(rows), Clock::now());
-        throw *failure;
-    }
-    if (rows.size() == 1 && rows.front().leavers.size() + (rows.front().done != 0 ? 1 : 0) <= 1) {
-        queue::FinishedRow& row = rows.front();
-        log(LogLevel::error, "an outcome could not be written", {{"row_id", row.row}, {"error", failure->what()}});
-        if (row.leavers.empty() || row.leavers.front().payload == unwritable_text) throw *failure;
-        // A result that cannot be stored never can be; a text can be replaced.
-        queue::Leaver& leaver = row.leavers.front();
-        if (leaver.as == queue::Leave::complete_with_result) leaver.as = queue::Leave::discard;
-        leaver.payload = unwritable_text;
-        co_await write_by_halves(worker, std::move(rows));
-        co_return;
-    }
-    std::pair<Rows, Rows> parts = halves(std::move(rows));
-    co_await write_by_halves(worker, std::move(parts.first));
-    co_await write_by_halves(worker, std::move(parts.second));
+    if (claims.empty()) co_return;
+    db::Session session = co_await parts_.pool.checkout();
+    co_await db::pipelined(session, queue::fix_plans(session), queue::release_claims(session, worker, claims));
+    const std::lock_guard lock(mutex_);
+    abandoned_.released(now);
 }
 
 void Engine::accept(Round& round, Answer answer) {
@@ -270,7 +240,8 @@ void Engine::accept(Round& round, Answer answer) {
     retry_delay_ = {};
     if (trouble_.clear()) log(LogLevel::info, "claiming and writing work again");
     if (suspended_ || round.worker != worker_) return;  // those leases are gone
-    for (const queue::RowId row : answer.lost) drop_row(row);
+    drop_lost(answer.lost, round.finished);
+    if (round.clears_hungry) hungry_ = false;
     if (!round.claims) return;
     int jobs = 0;
     for (const queue::Bundle& bundle : answer.bundles) jobs += queue::count(bundle.pending);
@@ -279,15 +250,12 @@ void Engine::accept(Round& round, Answer answer) {
         jobs_per_row_ = std::max(1.0, (jobs_per_row_ + seen) / 2);
     }
     alone_ = answer.alone;
+    hungry_ = hungry_ || jobs < round.request.jobs;  // the claim's statement said so in the database
     // As many rows as it might look at, with fewer jobs than guessed, is no empty line either.
     const bool full = jobs >= round.request.jobs || static_cast<int>(answer.bundles.size()) >= round.request.rows;
     pacing_.claimed(full ? jobs : round.request.jobs, jobs, now);
     parts_.metrics.count_claim(jobs);
-    if (round.clears_hungry) hungry_ = false;
-    if (!full) {
-        hungry_ = true;  // the claim said so in the database
-        full_since_ = now;
-    }
+    if (!full) full_since_ = now;
     for (queue::Bundle& bundle : answer.bundles) hold(std::move(bundle), round.request.claim, now);
     if (phase_ == Phase::running) return;
     // Stopping began while the claim was on its way.
@@ -313,19 +281,15 @@ void Engine::hold(queue::Bundle bundle, queue::ClaimNumber claim, Clock::time_po
         unknown_kinds_.insert(bundle.kind);
         return;
     }
-    boost::system::error_code error;
-    json::value args = json::parse(bundle.args, error);
-    const int last = 63 - std::countl_zero(static_cast<std::uint64_t>(bundle.pending));
-    if (error || !args.is_array() ||
-        args.get_array().size() <= static_cast<std::size_t>(queue::element_of(bundle.id, last))) {
-        leave_all(pending, queue::Leave::discard, "the row's args are broken: not an array with an element a job", {});
-        return;
-    }
-    held->args = std::move(args.get_array());
+    queue::Mask broken = 0;
+    held->args = read_args(bundle, broken);
+    leave_all(broken, queue::Leave::discard, "the args cannot be read: nested too deep, or not Unicode", {});
     held->kind = kind->second;
     held->claim = claim;
     held->queue = queues_.contains(bundle.queue) ? queues_[bundle.queue].name : std::string();
-    held->unstarted = pending;
+    held->unstarted = pending & ~broken;
+    held->worker = worker_;
+    held->since = now;
     held->traceparent = traceparent_of(bundle.meta);
     held->bundle = std::move(bundle);
     held->bundle.args.clear();
@@ -339,8 +303,8 @@ void Engine::failed(Round round, const db::Error& error) {
         // Whether it was written is unknown when the connection broke: the repeat changes nothing twice.
         outcomes_.put_back(std::move(round.finished), now);
         for (queue::Unstarted& back : round.released) releases_.push_back(back);
-        for (const queue::ClaimNumber number : round.abandoned) abandoned_.push_back(number);
-        if (round.claims && error.is_connection_lost()) abandoned_.push_back(round.request.claim);
+        for (queue::TaskProgress& progress : round.progress) progress_.put_back(std::move(progress));
+        if (round.claims && error.is_connection_lost()) abandoned_.add(round.request.claim, now);
     }
     retry_delay_ = std::clamp(retry_delay_ * 2, first_retry, longest_retry);
     const double jitter = std::uniform_real_distribution<double>(0.75, 1.25)(random_);
@@ -367,14 +331,6 @@ asio::awaitable<void> Engine::warn_unknown_kinds() {
     } catch (const db::Error&) {
         // The next claim of such a kind warns; the claims themselves tell of the database.
     }
-}
-
-void Engine::drop_row(queue::RowId row) {
-    line_.drop(row, queue::first_bits(queue::max_bundle_jobs));
-    for (auto& [job, running] : running_) {
-        if (running.row == row) running.context->request_stop(jobs::StopReason::lease_lost);
-    }
-    parts_.metrics.count_leases_lost(1);
 }
 
 }  // namespace worker

@@ -7,12 +7,15 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <algorithm>
+
 namespace asio = boost::asio;
 
 namespace worker {
 
 namespace {
-constexpr int streak_limit = 64;  // jobs that a slot runs before it lets others have the thread
+constexpr std::size_t message_limit = 1'000;  // bytes of a progress message
+constexpr int streak_limit = 64;              // jobs that a slot runs before it lets others have the thread
 
 AttemptEnd attempt_end(const std::optional<queue::Leaver>& leaver) {
     if (!leaver) return AttemptEnd::completed;
@@ -58,6 +61,7 @@ std::optional<Start> Engine::next_start() {
     std::optional<Start> start;
     if (phase_ == Phase::running) start = line_.next();
     if (start) {
+        ++between_;
         pacing_.started(1, Clock::now());
     } else {
         --slots_;
@@ -100,7 +104,14 @@ asio::awaitable<void> Engine::run_job(Start start) {
                 if (running == running_.end()) return;
                 first = !progress_.due();
                 running->second.reported = true;
-                progress_.report({of.id, row, claim, progress.done, progress.total, progress.message});
+                progress_.report(
+                    {of.id,
+                     row,
+                     claim,
+                     std::max<std::int64_t>(progress.done, 0),
+                     std::max<std::int64_t>(progress.total, 0),
+                     clean_text(progress.message, message_limit)}
+                );
             }
             if (first) wakeup_.notify();
         };
@@ -113,8 +124,15 @@ asio::awaitable<void> Engine::run_job(Start start) {
     if (const auto& timeout = held.kind->kind->policy.timeout) context.set_deadline(started + *timeout);
     {
         const std::lock_guard lock(mutex_);
+        --between_;
+        if (phase_ >= Phase::closing) {  // everything was handed back while this one was between the line and here
+            line_.ended(held, start.n);
+            releases_.push_back({held.bundle.id, held.claim, queue::bit(start.n)});
+            co_return;
+        }
         running_[&context.job()] = {&context, context.job().id, held.bundle.id, held.claim};
-        if (suspended_) context.request_stop(jobs::StopReason::lease_lost);
+        if (!is_ours(held)) context.request_stop(jobs::StopReason::lease_lost);
+        if (phase_ >= Phase::interrupt) context.request_stop(jobs::StopReason::shutdown);
     }
     jobs::Outcome outcome;
     try {
@@ -142,7 +160,7 @@ void Engine::record(Start& start, jobs::Outcome outcome, jobs::JobContext& conte
         running_.erase(running);
         progress_.forget(context.job().id);
         const bool completed = std::holds_alternative<jobs::Complete>(outcome);
-        if (stopped == jobs::StopReason::lease_lost) {
+        if (stopped == jobs::StopReason::lease_lost || !is_ours(held)) {
             parts_.metrics.count_leases_lost(1);
         } else if (stopped == jobs::StopReason::shutdown && !completed) {
             // A polite stop is no failure: the job goes back, its attempt refunded.

@@ -23,6 +23,7 @@ void Line::add(std::shared_ptr<HeldBundle> held) {
     const int jobs = queue::count(held->unstarted);
     unstarted_ += jobs;
     held->kind->unstarted += jobs;
+    queues_[held->bundle.queue].unstarted += jobs;
     const auto priority = static_cast<std::size_t>(std::clamp<int>(held->bundle.priority, 0, 9));
     by_priority_[priority].push_back(std::move(held));
 }
@@ -70,25 +71,41 @@ void Line::remove(HeldBundle& held, Mask jobs) {
     held.unstarted &= ~jobs;
     unstarted_ -= queue::count(jobs);
     held.kind->unstarted -= queue::count(jobs);
+    queues_[held.bundle.queue].unstarted -= queue::count(jobs);
 }
 
-std::vector<queue::Unstarted> Line::drop_unstarted() {
+std::vector<queue::Unstarted> Line::drop_unstarted(Time before) {
     std::vector<queue::Unstarted> dropped;
     for (auto& lane : by_priority_) {
         for (const auto& held : lane) {
-            if (held->unstarted == 0) continue;
+            if (held->unstarted == 0 || held->since >= before) continue;
             dropped.push_back({held->bundle.id, held->claim, held->unstarted});
             remove(*held, held->unstarted);
         }
-        lane.clear();
+        std::erase_if(lane, [](const auto& held) { return held->unstarted == 0; });
     }
     return dropped;
 }
 
-Mask Line::drop(queue::RowId row, Mask jobs) {
+bool Line::has_room(queue::QueueId queue) const {
+    const auto use = queues_.find(queue);
+    return use == queues_.end() || room(use->second.limit, use->second.running + use->second.unstarted) > 0;
+}
+
+std::optional<Line::Time> Line::oldest() const {
+    std::optional<Time> oldest;
+    for (const auto& lane : by_priority_) {
+        for (const auto& held : lane) {
+            if (held->unstarted != 0) oldest = std::min(oldest.value_or(held->since), held->since);
+        }
+    }
+    return oldest;
+}
+
+Mask Line::drop(queue::RowId row, queue::ClaimNumber claim, Mask jobs) {
     for (auto& lane : by_priority_) {
         for (const auto& held : lane) {
-            if (held->bundle.id != row) continue;
+            if (held->bundle.id != row || held->claim != claim) continue;
             const Mask found = held->unstarted & jobs;
             remove(*held, found);
             return found;

@@ -12,6 +12,7 @@
 #include <boost/json/array.hpp>
 
 #include <array>
+#include <chrono>
 #include <deque>
 #include <map>
 #include <memory>
@@ -36,8 +37,10 @@ struct HeldBundle {
     queue::ClaimNumber claim{};
     boost::json::array args;
     RunnableKind* kind = nullptr;
-    std::string queue;        // name
-    std::string traceparent;  // of the enqueue call, or empty
+    std::string queue;                              // name
+    std::string traceparent;                        // of the enqueue call, or empty
+    queue::WorkerId worker{};                       // under whose id it was claimed
+    std::chrono::steady_clock::time_point since{};  // when it was claimed
     queue::Mask unstarted = 0;
     queue::Mask running = 0;
 };
@@ -49,6 +52,8 @@ struct Start {
 
 class Line {
 public:
+    using Time = std::chrono::steady_clock::time_point;
+
     // Jobs of this queue that may run at once here; 0 means no limit.
     void set_queue_limit(queue::QueueId queue, int concurrency) { queues_[queue].limit = concurrency; }
 
@@ -57,10 +62,15 @@ public:
     std::optional<Start> next();
     void ended(HeldBundle& held, int n);
 
-    // Takes every job out that was not started: to be handed back.
-    std::vector<queue::Unstarted> drop_unstarted();
-    // Takes these jobs of a row out: cancelled before they started, or their lease is lost. Answers those it found.
-    queue::Mask drop(queue::RowId row, queue::Mask jobs);
+    // Takes out every job that was not started, or only those claimed before a time: to be handed back.
+    std::vector<queue::Unstarted> drop_unstarted(Time before = Time::max());
+    // Takes these jobs of a claimed row out: cancelled before they started, or their lease is lost. Answers those it
+    // found.
+    queue::Mask drop(queue::RowId row, queue::ClaimNumber claim, queue::Mask jobs);
+    // Whether the queue's limit leaves room for jobs that are not here yet.
+    bool has_room(queue::QueueId queue) const;
+    // When the oldest of those was claimed that were not started; nothing when there are none.
+    std::optional<Time> oldest() const;
 
     int unstarted() const { return unstarted_; }
     int running() const { return running_; }
@@ -71,6 +81,7 @@ private:
     struct QueueUse {
         int limit = 0;
         int running = 0;
+        int unstarted = 0;
     };
     bool may_start(const HeldBundle& held) const;
     void remove(HeldBundle& held, queue::Mask jobs);

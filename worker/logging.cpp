@@ -101,7 +101,12 @@ bool SayOnce::clear() {
 }
 
 void log_once(SayOnce& once, LogLevel level, std::string_view message, Fields fields) {
-    const std::optional<std::int64_t> repeats = once.next(message);
+    // Another error is news, though the sentence around it is the same.
+    std::string subject(message);
+    for (const Field& field : fields) {
+        if (const auto* text = std::get_if<std::string>(&field.value)) subject += '\n' + *text;
+    }
+    const std::optional<std::int64_t> repeats = once.next(subject);
     if (!repeats) return;
     if (*repeats > 0) fields.emplace_back("repeated", *repeats);
     log(level, message, fields);

@@ -113,15 +113,18 @@ asio::awaitable<void> Maintenance::lead() {
         next = now + period;
         return true;
     };
-    if (due(next_history_, history_period)) co_await keep_history();
-    if (due(next_promote_, promote_period)) co_await promote(now);
+    if (now >= next_history_) {
+        co_await keep_history();
+        next_history_ = now + history_period;  // after it succeeded
+    }
+    if (due(next_promote_, promote_period)) co_await promote();
     if (due(next_fold_, fold_period)) co_await fold();
-    if (due(next_rescue_, rescue_period_)) co_await rescue(now);
+    if (due(next_rescue_, rescue_period_)) co_await rescue();
     if (due(next_measure_, measure_period)) co_await measure();
     if (due(next_prune_, prune_period)) co_await prune();
 }
 
-asio::awaitable<void> Maintenance::promote(Clock::time_point) {
+asio::awaitable<void> Maintenance::promote() {
     db::Session session = co_await pool_.checkout();
     const auto answers = co_await db::pipelined(
         session, queue::fix_plans(session), queue::promote_jobs(session, db::TimePoint{}, promote_rows)
@@ -140,10 +143,10 @@ asio::awaitable<void> Maintenance::fold() {
     co_await queue::cancel_remaining_jobs(session, cancel_rows);
 }
 
-asio::awaitable<void> Maintenance::rescue(Clock::time_point now) {
+asio::awaitable<void> Maintenance::rescue() {
     db::Session session = co_await pool_.checkout();
     const std::vector<queue::Worker> workers = co_await queue::read_workers(session);
-    const std::vector<queue::SeenBeat> silent = watchman_.observe(workers, now);
+    const std::vector<queue::SeenBeat> silent = watchman_.observe(workers, Clock::now());
     if (!silent.empty()) {
         for (const queue::WorkerId dead : co_await queue::declare_dead(session, silent)) {
             log(LogLevel::warn,

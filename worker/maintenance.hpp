@@ -44,9 +44,9 @@ public:
 
 private:
     boost::asio::awaitable<void> lead();
-    boost::asio::awaitable<void> promote(Clock::time_point now);
+    boost::asio::awaitable<void> promote();
     boost::asio::awaitable<void> fold();
-    boost::asio::awaitable<void> rescue(Clock::time_point now);
+    boost::asio::awaitable<void> rescue();
     boost::asio::awaitable<void> keep_history();
     boost::asio::awaitable<void> prune();
     boost::asio::awaitable<void> measure();

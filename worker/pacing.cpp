@@ -10,10 +10,12 @@ constexpr std::chrono::milliseconds first_backoff{2};  // after a claim that cam
 constexpr std::chrono::milliseconds rate_window{50};
 }  // namespace
 
-int Pacing::wanted(const Load& load) const {
+int Pacing::wanted(const Load& load, Time now) const {
     if (!load.claiming) return 0;
+    // What was measured long ago says nothing of the jobs that come now.
+    const double rate = now - rate_since_ > 10 * rate_window ? 0 : rate_;
     const int ahead =
-        std::min(settings_.prefetch, static_cast<int>(rate_ * std::chrono::duration<double>(horizon).count()));
+        std::min(settings_.prefetch, static_cast<int>(rate * std::chrono::duration<double>(horizon).count()));
     const int wanted = settings_.slots - load.running + ahead - load.startable;
     // Jobs that a limit holds back wait here too: they may not pile up.
     const int room = settings_.slots + settings_.prefetch - load.running - load.unstarted;
@@ -27,7 +29,7 @@ std::optional<Pacing::Time> Pacing::due(const Load& load, Time now) const {
         // Company is worth a wait only while there is other work; an idle worker's latency must not pay for it.
         by(load.startable == 0 || !load.outcomes_since ? now : *load.outcomes_since + settings_.linger);
     }
-    const int wanted = this->wanted(load);
+    const int wanted = this->wanted(load, now);
     if (wanted > 0) {
         if (woken_) by(now);
         if (backoff_.count() == 0) {
@@ -41,7 +43,6 @@ std::optional<Pacing::Time> Pacing::due(const Load& load, Time now) const {
 }
 
 void Pacing::claimed(int asked, int got, Time now) {
-    woken_ = false;
     if (got >= asked) {
         backoff_ = std::chrono::milliseconds(0);
         return;

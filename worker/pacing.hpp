@@ -31,11 +31,13 @@ public:
     explicit Pacing(PacingSettings settings) : settings_(settings) {}
 
     // Jobs to ask for: the free slots, and what they will start in the next 20 ms at the measured rate.
-    int wanted(const Load& load) const;
+    int wanted(const Load& load, Time now) const;
     // When the next round is due; nullopt: not before something changes.
     std::optional<Time> due(const Load& load, Time now) const;
 
-    // A round claimed so many of the jobs it asked for.
+    // A claim goes out: what wakes from now on is for the next.
+    void asked() { woken_ = false; }
+    // It brought so many of the jobs it asked for.
     void claimed(int asked, int got, Time now);
     // A notification, or a change of this process's own: look at once.
     void wake() { woken_ = true; }

@@ -34,6 +34,10 @@ public:
         next_ = now + std::chrono::seconds(1);
         return progress;
     }
+    // What could not be written goes out with the next, unless the job has said more meanwhile.
+    void put_back(queue::TaskProgress progress) {
+        latest_.try_emplace(static_cast<std::int64_t>(progress.job), std::move(progress));
+    }
     void clear() { latest_.clear(); }
 
 private:

@@ -99,6 +99,7 @@ private:
     std::optional<Endpoints> endpoints_;
     std::atomic<bool> stop_asked_ = false;
     std::atomic<bool> started_ = false;
+    bool registered_ = false;  // only on the control thread
     std::atomic<bool> engine_done_ = false;
     std::atomic<int> loops_ = 0;
     int exit_code_ = exit_ok;
@@ -177,6 +178,7 @@ asio::awaitable<bool> Process::start() {
         const queue::WorkerId worker =
             co_await asio::co_spawn(main_, start_up(pool_, config_, self_, stop_asked_), asio::use_awaitable);
         control_.registered(worker);
+        registered_ = true;
         co_await asio::co_spawn(main_, engine_.prepare(), asio::use_awaitable);
     } catch (const StartRefused& error) {
         refused = error;
@@ -222,8 +224,8 @@ asio::awaitable<void> Process::stop() {
         control_.stop();
         const auto limit = Stopping::Time::clock::now() + last_writes;
         while (loops_ > 0 && Stopping::Time::clock::now() < limit) co_await changed_.wait_until(limit);
-        co_await sign_off();
     }
+    if (registered_) co_await sign_off();
     co_await pool_.drain(Stopping::Time::clock::now() + 1s);
     if (endpoints_) endpoints_->close();
     log(LogLevel::info, "stopped");

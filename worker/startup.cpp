@@ -5,6 +5,7 @@
 #include "worker/exit_code.hpp"
 #include "worker/logging.hpp"
 #include "worker/version.hpp"
+#include "worker/watchman.hpp"
 
 #include <boost/asio/ip/host_name.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -15,6 +16,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <optional>
 
 namespace asio = boost::asio;
@@ -60,11 +62,58 @@ asio::awaitable<db::Session> wait_for_database(db::Pool& pool, const std::atomic
     }
 }
 
-asio::awaitable<void> migrate(db::Pool& pool, const Config& config) {
-    db::Session session = co_await pool.open_outside(co_await asio::this_coro::executor, config.database.direct_url);
+asio::awaitable<void> migrate(const Config& config) {
+    // A migration may take as long as it takes.
+    db::ConnectionSettings settings = config.database.connection;
+    if (!config.database.direct_url.empty()) {
+        settings.url = config.database.direct_url;
+        settings.pooler = db::Pooler::none;
+    }
+    settings.statement_timeout = 0ms;
+    db::Session session(co_await db::Connection::open(co_await asio::this_coro::executor, std::move(settings)));
     co_await db::migrate_up(session, {}, [](const db::Migration& migration) {
         log(LogLevel::info, "migrating", {{"migration", migration.name}});
     });
+}
+
+// A worker that did not start must not stay in the fleet's sum.
+asio::awaitable<void> retire(db::Pool& pool, queue::WorkerId worker) {
+    try {
+        db::Session session = co_await pool.checkout();
+        co_await queue::retire_worker(session, worker);
+    } catch (const db::Error&) {
+        // Its beat never moves: it will be declared dead.
+    }
+}
+
+// A worker killed a moment ago still counts, and where nobody leads nobody would ever declare it dead. So a start that
+// the budget refuses watches the others, until each has beaten or, for lease_timeout at most, was found dead.
+asio::awaitable<db::Budget> wait_for_budget(
+    db::Session& session, const Config& config, queue::WorkerId self, const std::atomic<bool>& stopping
+) {
+    const std::chrono::milliseconds lease = config.worker.lease_timeout;
+    const auto until = std::chrono::steady_clock::now() + lease + 2s;
+    Watchman watchman(lease, lease / 2);
+    std::map<queue::WorkerId, std::int64_t> first_beats;
+    asio::steady_timer timer(co_await asio::this_coro::executor);
+    for (bool first = true;; first = false) {
+        const db::Budget budget = co_await read_budget(session, config, self);
+        if (budget.fits() || config.database.budget == BudgetMode::warn || stopping) co_return budget;
+        const std::vector<queue::Worker> workers = co_await queue::read_workers(session);
+        const auto now = std::chrono::steady_clock::now();
+        bool all_beat = true;
+        for (const queue::Worker& worker : workers) {
+            if (worker.dead_at || worker.id == self) continue;
+            const auto seen = first_beats.try_emplace(worker.id, worker.beat).first;
+            all_beat = all_beat && seen->second != worker.beat;
+        }
+        if (all_beat || now > until) co_return budget;
+        if (first) log(LogLevel::info, "over the connection budget: making sure that the other workers live");
+        const std::vector<queue::SeenBeat> silent = watchman.observe(workers, now);
+        if (!silent.empty()) co_await queue::declare_dead(session, silent);
+        timer.expires_after(std::min<std::chrono::milliseconds>(lease / 8, 1s));
+        co_await timer.async_wait(asio::use_awaitable);
+    }
 }
 
 }  // namespace
@@ -121,11 +170,12 @@ asio::awaitable<queue::WorkerId> start_up(
     db::Pool& pool, const Config& config, const queue::NewWorker& self, const std::atomic<bool>& stopping
 ) {
     std::optional<db::Error> failure;
+    std::optional<queue::WorkerId> registered;
     try {
         {
             const db::Session first = co_await wait_for_database(pool, stopping);
         }
-        if (config.migrate_on_start) co_await migrate(pool, config);
+        if (config.migrate_on_start) co_await migrate(config);
         db::Session session = co_await pool.checkout();
         const db::SchemaState state = co_await db::read_schema_state(session);
         if (state != db::SchemaState::current) throw StartRefused(exit_schema, schema_trouble(state));
@@ -136,18 +186,19 @@ asio::awaitable<queue::WorkerId> start_up(
                 "and "
                 "database.direct_url past it");
         }
-        const queue::WorkerId worker = co_await queue::register_worker(session, self);
-        const db::Budget budget = co_await read_budget(session, config, worker);
-        if (budget.fits()) co_return worker;
+        registered = co_await queue::register_worker(session, self);
+        const db::Budget budget = co_await wait_for_budget(session, config, *registered, stopping);
+        if (budget.fits()) co_return *registered;
         if (config.database.budget == BudgetMode::warn) {
             log(LogLevel::warn, db::verdict(budget));
-            co_return worker;
+            co_return *registered;
         }
-        co_await queue::retire_worker(session, worker);
+        co_await queue::retire_worker(session, *registered);
         throw StartRefused(exit_budget, "the connection budget is refused\n" + db::to_text(budget));
     } catch (const db::Error& error) {
         failure = error;
     }
+    if (registered) co_await retire(pool, *registered);
     throw StartRefused(
         failure->is_unavailable() || failure->is_login_refused() ? exit_unreachable : exit_failed,
         std::string("the start failed: ") + failure->what()

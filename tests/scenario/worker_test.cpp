@@ -265,3 +265,31 @@ TEST_CASE("a kind without a handler is snoozed and does not block its line", "[s
     worker.wait_for_line("no handler for this kind");
     CHECK(shop.count("kind = 'nobody-does-this' and state = 'scheduled' and attempt = 0") == "100");
 }
+
+TEST_CASE("a worker killed a moment ago does not keep its successor out of the budget", "[scenario][worker]") {
+    const Shop shop(witness);
+    // Room for one worker of 4 + 2 + 2 connections, besides the server's reserve of 3.
+    const Process::Environment budget{{"DB_MAX_CONNECTIONS", "12"}};
+    WorkerProcess first(shop.database.url(), budget, shop.arguments());
+    CHECK_THROWS_WITH(
+        WorkerProcess(shop.database.url(), budget, shop.arguments()), Catch::Contains("connection budget is refused")
+    );
+    first.signal(SIGKILL);
+    first.wait_exit();
+    const WorkerProcess second(shop.database.url(), budget, shop.arguments());
+    shop.await("select count(*) from task_queue.workers where dead_at is null", "1");
+}
+
+TEST_CASE("slow jobs behind a burst are not hoarded: an idle worker gets them", "[scenario][worker]") {
+    const Shop shop("sleep 3\n");
+    const WorkerProcess first(shop.database.url(), {{"TASK_WORKER_WORKER_CONCURRENCY", "2"}}, shop.arguments());
+    shop.enqueue("noop", 20'000);
+    shop.enqueue("work", 4);
+    shop.await("select count(*) > 0 from task_queue.jobs where kind = 'work' and state = 'running'", "t");
+    const WorkerProcess second(shop.database.url(), {{"TASK_WORKER_WORKER_CONCURRENCY", "2"}}, shop.arguments());
+    shop.await_finished(20'004);
+    CHECK(
+        shop.database.value("select count(distinct worker_id) from task_queue.finished_bundles b "
+                            "join task_queue.kinds k on k.id = b.kind_id where k.name = 'work'") == "2"
+    );
+}

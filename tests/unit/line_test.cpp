@@ -56,6 +56,8 @@ TEST_CASE("Line holds the limits of kinds and queues, and lets others pass", "[w
     CHECK(line.next()->held->kind == &kinds.run_plain);
     CHECK(line.next()->held->kind == &kinds.run_plain);
     CHECK_FALSE(line.next());  // the queue is full
+    CHECK_FALSE(line.has_room(queue::QueueId{1}));
+    CHECK(line.has_room(queue::QueueId{2}));
     line.ended(*first->held, first->n);
     CHECK(line.next()->held->kind == &kinds.run_limited);
     CHECK_FALSE(line.next());
@@ -66,9 +68,13 @@ TEST_CASE("Line hands back what was not started, and drops what was cancelled", 
     Line line;
     line.add(held(kinds.run_plain, 128, 0b1111));
     CHECK(line.next()->n == 0);
-    CHECK(line.drop(queue::RowId{128}, 0b0011) == 0b0010);  // the first runs
-    CHECK(line.drop(queue::RowId{256}, 0b1) == 0);
+    CHECK(line.drop(queue::RowId{128}, queue::ClaimNumber{7}, 0b0011) == 0b0010);  // the first runs
+    CHECK(line.drop(queue::RowId{256}, queue::ClaimNumber{7}, 0b1) == 0);
+    CHECK(line.drop(queue::RowId{128}, queue::ClaimNumber{6}, 0b0100) == 0);  // another claim's
+    REQUIRE(line.oldest());
+    CHECK(line.drop_unstarted(*line.oldest()).empty());  // none is older
     const std::vector<queue::Unstarted> dropped = line.drop_unstarted();
+    CHECK_FALSE(line.oldest());
     REQUIRE(dropped.size() == 1);
     CHECK(dropped[0].jobs == 0b1100);
     CHECK(dropped[0].claim == queue::ClaimNumber{7});

@@ -15,29 +15,37 @@ TEST_CASE("Pacing looks at once when it starts, and then at the backoff's times"
     CHECK(pacing.due({}, now) == now);
     std::chrono::milliseconds expected = 2ms;
     for (int round = 0; round < 12; ++round) {
+        pacing.asked();
         pacing.claimed(10, 0, now);
         CHECK(pacing.due({}, now) == now + expected);
         expected = std::min<std::chrono::milliseconds>(expected * 2, 1s);
     }
     pacing.wake();
     CHECK(pacing.due({}, now) == now);
+    // A wake-up while the claim is on its way is not lost.
+    pacing.asked();
+    pacing.wake();
+    pacing.claimed(10, 0, now);
+    CHECK(pacing.due({}, now) == now);
 }
 
 TEST_CASE("Pacing asks for the free slots, and more when jobs start fast", "[worker][pacing]") {
     Pacing pacing(settings);
-    CHECK(pacing.wanted({}) == 10);
-    CHECK(pacing.wanted({.running = 10}) == 0);
-    CHECK(pacing.wanted({.running = 4, .unstarted = 5, .startable = 5}) == 1);
+    CHECK(pacing.wanted({}, now + 200ms) == 10);
+    CHECK(pacing.wanted({.running = 10}, now + 200ms) == 0);
+    CHECK(pacing.wanted({.running = 4, .unstarted = 5, .startable = 5}, now + 200ms) == 1);
     pacing.started(0, now);
     pacing.started(1'000, now + 100ms);  // 10,000 a second: 200 in the next 20 ms, more than prefetch
     pacing.started(1'000, now + 200ms);
-    CHECK(pacing.wanted({.running = 10}) == 100);
-    CHECK(pacing.wanted({.running = 10, .unstarted = 100, .startable = 0}) == 0);  // limits hold them back
-    CHECK(pacing.wanted({.claiming = false}) == 0);
+    CHECK(pacing.wanted({.running = 10}, now + 200ms) == 100);
+    CHECK(pacing.wanted({.running = 10, .unstarted = 100, .startable = 0}, now + 200ms) == 0);  // limits hold them back
+    CHECK(pacing.wanted({.claiming = false}, now + 200ms) == 0);
+    CHECK(pacing.wanted({.running = 10}, now + 10s) == 0);  // measured too long ago
 }
 
 TEST_CASE("Pacing writes outcomes at once when nothing else is to start, else after the linger", "[worker][pacing]") {
     Pacing pacing(settings);
+    pacing.asked();
     pacing.claimed(10, 0, now);
     CHECK(pacing.due({.running = 1, .outcomes = 1, .outcomes_since = now - 1ms}, now) == now);
     Load busy{.running = 10, .unstarted = 50, .startable = 50, .outcomes = 3, .outcomes_since = now - 1ms};
@@ -47,6 +55,7 @@ TEST_CASE("Pacing writes outcomes at once when nothing else is to start, else af
 
 TEST_CASE("Pacing refills before the line runs dry while claims come back full", "[worker][pacing]") {
     Pacing pacing(settings);
+    pacing.asked();
     pacing.claimed(10, 10, now);
     CHECK_FALSE(pacing.is_hungry());
     CHECK(pacing.due({.running = 9}, now) == now);
