@@ -70,7 +70,11 @@ std::string batch_line(const queue::BatchStatus& batch, int columns) {
     constexpr int widest_bar = 30;
     constexpr int narrowest_bar = 10;
     const int brackets_and_gap = 4;
-    const auto room = columns - static_cast<int>(shown_width(numbers)) - brackets_and_gap - 1;  // 1: no line wraps
+    // Room for the longest numbers there will be, so that the bar keeps its width while they change.
+    const auto longest =
+        2 * std::to_string(batch.total).size() + std::string_view(" / 100 %  9999/s  ETA 59 min 59 s").size();
+    const auto numbers_room = static_cast<int>(std::max(shown_width(numbers), longest));
+    const auto room = columns - numbers_room - brackets_and_gap - 1;  // 1: no line wraps
     const auto name_room = static_cast<std::size_t>(std::clamp(room - narrowest_bar, 8, 36));
     const std::string name = cut_to_width(batch_name(batch), name_room);
     const int cells = std::clamp(room - static_cast<int>(shown_width(name)), narrowest_bar, widest_bar);
