@@ -148,8 +148,6 @@ Keys<Config> make_config_keys() {
                    [](auto& c) -> auto& { return c.worker.threads; }),
         integer<C>("worker.concurrency", {1, 100'000}, "Slots: jobs running at once",
                    [](auto& c) -> auto& { return c.worker.concurrency; }),
-        integer<C>("worker.blocking_threads", {1, 1'024}, "Threads for blocking native handlers",
-                   [](auto& c) -> auto& { return c.worker.blocking_threads; }),
         integer<C>("worker.prefetch", {0, 100'000}, "Jobs claimed ahead of the slots, at most",
                    [](auto& c) -> auto& { return c.worker.prefetch; }),
         list<C>("worker.queues", {}, "Queues to serve; empty: all declared",
@@ -160,8 +158,6 @@ Keys<Config> make_config_keys() {
                     [](auto& c) -> auto& { return c.worker.lease_timeout; }),
         duration<C>("worker.poll", tick, "Longest pause between two looks at an empty queue",
                     [](auto& c) -> auto& { return c.worker.poll; }),
-        duration<C>("worker.sweep", tick, "Shortest pause between two sweeps of a line",
-                    [](auto& c) -> auto& { return c.worker.sweep; }),
         duration<C>("worker.linger", any, "How long finished jobs may wait for company",
                     [](auto& c) -> auto& { return c.worker.linger; }),
 
@@ -183,7 +179,7 @@ Keys<Config> make_config_keys() {
         duration<C>("retention.batches", any, "How long finished batches are kept; 0: not at all",
                     [](auto& c) -> auto& { return c.retention.batches; }),
 
-        size<C>("limits.args", kib, 256 * mib, "Largest args of one job",
+        size<C>("limits.args", 8 * kib, 256 * mib, "Largest args of one job",
                 [](auto& c) -> auto& { return c.limits.args; }),
         size<C>("limits.result", 0, 256 * mib, "Largest result of one job",
                 [](auto& c) -> auto& { return c.limits.result; }),

@@ -1,6 +1,7 @@
 // The engine's state: what it holds, what is asked of it from outside, when it is done.
 #include "worker/engine.hpp"
 
+#include "queue/enqueue.hpp"
 #include "queue/names.hpp"
 
 #include <algorithm>
@@ -42,6 +43,7 @@ asio::awaitable<void> Engine::prepare() {
         kinds.push_back({name, kind.kind->policy.own_row ? std::optional<std::int16_t>(1) : std::nullopt});
     }
     db::Session session = co_await parts_.pool.checkout();
+    co_await queue::set_args_limit(session, parts_.config.limits.args);
     co_await queue::declare_queues(session, declarations);
     const std::vector<queue::KindName> names = co_await queue::intern_kinds(session, kinds);
     const std::vector<queue::Queue> queues = co_await queue::read_queues(session);

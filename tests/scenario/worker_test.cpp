@@ -293,3 +293,12 @@ TEST_CASE("slow jobs behind a burst are not hoarded: an idle worker gets them", 
                             "join task_queue.kinds k on k.id = b.kind_id where k.name = 'work'") == "2"
     );
 }
+
+TEST_CASE("limits.args holds for every producer once a worker with it has started", "[scenario][worker]") {
+    const Shop shop(witness);
+    const WorkerProcess worker(shop.database.url(), {{"TASK_WORKER_LIMITS_ARGS", "10000"}}, shop.arguments());
+    CHECK_THROWS_WITH(
+        shop.database.psql("select task_queue.enqueue('work', to_json(repeat('x', 10000))::text)"),
+        Catch::Contains("more than the 10000 allowed")
+    );
+}

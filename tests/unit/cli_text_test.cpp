@@ -81,7 +81,7 @@ TEST_CASE("batch_line fits any width and shows counts, rate, time left and failu
     batch.discarded = 3;
     batch.recent_rate = 340.4;
     batch.eta = 2s;
-    CHECK(batch_line(batch, 80) == "photos  [##############---------------] 512/1000 51 %  340/s  ETA 2 s  3 failed");
+    CHECK(batch_line(batch, 80) == "photos  [##############--------------] 512/1000 51 %  340/s  ETA 2 s  3 failed");
     batch.name = std::string(200, 'x');
     for (const int columns : {1, 20, 40, 80, 200}) {
         INFO(columns);
