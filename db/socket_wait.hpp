@@ -22,8 +22,8 @@ public:
     SocketWait(const SocketWait&) = delete;
     SocketWait& operator=(const SocketWait&) = delete;
 
-    // Watches a duplicate of this descriptor from now on. libpq may change its socket, even to one of the same number, between two
-    // polls of a connect: assign before each.
+    // Watches a duplicate of this descriptor from now on. libpq may change its socket, even to one of the same number,
+    // between two polls of a connect: assign before each.
     void assign(int descriptor);
     void release();
 
