@@ -168,11 +168,12 @@ private:
     std::int64_t last_claim_ = 0;
     int slots_ = 0;  // running slot coroutines
     Phase phase_ = Phase::running;
-    bool suspended_ = false;                 // without leases until adopt()
-    bool hungry_ = false;                    // producers notify this worker
-    Clock::time_point full_since_{};         // since when claims come back full
-    bool alone_ = false;                     // a suspect runs: nothing beside it
-    std::set<queue::KindId> unknown_kinds_;  // claimed without a handler, not yet told
+    bool suspended_ = false;                                   // without leases until adopt()
+    bool hungry_ = false;                                      // producers notify this worker
+    Clock::time_point full_since_{};                           // since when claims come back full
+    bool alone_ = false;                                       // a suspect runs: nothing beside it
+    std::set<queue::KindId> unknown_kinds_;                    // claimed without a handler, not yet told
+    std::map<queue::KindId, Clock::time_point> told_unknown_;  // when each was told last
     Clock::time_point next_suspect_{};
     double jobs_per_row_ = 1.0;
     std::size_t first_queue_ = 0;      // rotates, so that queues of one priority take turns

@@ -23,6 +23,7 @@ namespace worker {
 namespace {
 
 constexpr std::chrono::milliseconds unknown_kind_snooze{10'000};
+constexpr std::chrono::minutes unknown_kind_pause{1};  // between two warnings about one kind
 constexpr std::chrono::milliseconds prefetch_age{100};
 constexpr std::chrono::seconds suspect_interval{1};
 constexpr std::chrono::seconds full_enough{1};  // claims full for so long: no need to be notified
@@ -278,7 +279,11 @@ void Engine::hold(queue::Bundle bundle, queue::ClaimNumber claim, Clock::time_po
         // Whoever serves a queue claims every kind of it, so that no kind can block the line.
         leave_all(pending, queue::Leave::snooze, {}, unknown_kind_snooze);
         parts_.metrics.count_unknown_kind(queue::count(pending));
-        unknown_kinds_.insert(bundle.kind);
+        const auto [told, first] = told_unknown_.try_emplace(bundle.kind, now);
+        if (first || now - told->second > unknown_kind_pause) {
+            told->second = now;
+            unknown_kinds_.insert(bundle.kind);
+        }
         return;
     }
     queue::Mask broken = 0;
