@@ -74,9 +74,9 @@ const db::Statement claim_bundles_sql{"claim_bundles", R"sql(
             select b.ctid as tid, b.id, b.pending, task_queue.count_jobs(b.pending) as jobs,
                 case when b.kind_id = any ($9::integer[]) then 1 else $7::integer end as size
             from task_queue.bundles b
-            where b.queue_id = lane.queue_id and b.priority = lane.priority and b.state = 1
+            where b.queue_id = any (array[lane.queue_id]) and b.priority = lane.priority and b.state = 1
               and b.id > lane.after and b.id <= lane.until
-            order by b.id
+            order by b.queue_id, b.id
             limit $8::integer
             for update skip locked
         ) line
@@ -162,8 +162,8 @@ const db::Statement claim_suspect_sql{"claim_suspect", R"sql(
         cross join lateral (
             select b.ctid as tid
             from task_queue.bundles b
-            where b.queue_id = lane.queue_id and b.priority = lane.priority and b.state = 4
-            order by b.id
+            where b.queue_id = any (array[lane.queue_id]) and b.priority = lane.priority and b.state = 4
+            order by b.queue_id, b.id
             limit 1
             for update skip locked
         ) line

@@ -14,8 +14,9 @@ const db::Statement read_depth_sql{"read_depth", R"sql(
             from (
                 select pending, run_at
                 from task_queue.bundles b
-                where b.queue_id = lane.queue_id and b.priority = lane.priority and b.state = 1 and b.id > lane.after
-                order by b.id
+                where b.queue_id = any (array[lane.queue_id]) and b.priority = lane.priority and b.state = 1
+                  and b.id > lane.after
+                order by b.queue_id, b.id
                 limit $4::integer
             ) available
             union all
@@ -23,8 +24,8 @@ const db::Statement read_depth_sql{"read_depth", R"sql(
             from (
                 select pending, run_at
                 from task_queue.bundles b
-                where b.queue_id = lane.queue_id and b.priority = lane.priority and b.state = 4
-                order by b.id
+                where b.queue_id = any (array[lane.queue_id]) and b.priority = lane.priority and b.state = 4
+                order by b.queue_id, b.id
                 limit $4::integer
             ) suspect
         ) head

@@ -88,8 +88,8 @@ const db::Statement release_claims_sql{"release_claims", R"sql(
     where id = any (array(
         select id
         from task_queue.bundles
-        where worker_id = $1::bigint and state = 2 and claim_number = any ($2::bigint[])
-        order by id
+        where worker_id = any (array[$1::bigint]) and state = 2 and claim_number = any ($2::bigint[])
+        order by worker_id, id
         for update
     ))
 )sql"};

@@ -14,8 +14,8 @@ const db::Statement rescue_jobs_sql{"rescue_jobs", R"sql(
         cross join lateral (
             select *
             from task_queue.bundles
-            where worker_id = w.id and state = 2
-            order by id
+            where worker_id = any (array[w.id]) and state = 2
+            order by worker_id, id
             limit $1::integer
             for update skip locked
         ) b

@@ -372,7 +372,7 @@ begin
     select c.relname into partition
     from pg_inherits i join pg_class c on c.oid = i.inhrelid
     where i.inhparent = 'task_queue.finished_bundles'::regclass
-      and to_date(right(c.relname, 10), 'YYYY_MM_DD') + 1 <= ((now() - keep) at time zone 'UTC')::date
+      and to_date(substring(c.relname from '\d{4}_\d{2}_\d{2}$'), 'YYYY_MM_DD') + 1 <= ((now() - keep) at time zone 'UTC')::date
     order by c.relname
     limit 1;
     if partition is not null then

@@ -97,6 +97,7 @@ end
 $$;
 comment on function task_queue.seal_due_batches is 'Seals open batches whose seal_after has passed. Returns how many.';
 
+-- (batch_id = any (array[x]) instead of batch_id = x: see queue/plans.cpp.)
 -- One bounded step: takes the jobs that wait out of up to max_rows rows, and asks the workers of the running ones to stop.
 -- Rows locked by others are left for the next step, which is why the leader repeats it until the batch has finished.
 create function task_queue.cancel_batch_rows(batch_id uuid, max_rows integer, out cancelled bigint, out stopping bigint)
@@ -109,8 +110,8 @@ begin
     with picked as materialized (
         select b.*
         from task_queue.bundles b
-        where b.batch_id = cancel_batch_rows.batch_id and b.state <> 2
-        order by b.id
+        where b.batch_id = any (array[cancel_batch_rows.batch_id]) and b.state <> 2
+        order by b.batch_id, b.id
         limit max_rows
         for update skip locked
     ), gone as (
@@ -135,8 +136,9 @@ begin
     with picked as materialized (
         select b.id, b.pending, b.worker_id
         from task_queue.bundles b
-        where b.batch_id = cancel_batch_rows.batch_id and b.state = 2 and b.cancel_requested <> b.pending
-        order by b.id
+        where b.batch_id = any (array[cancel_batch_rows.batch_id]) and b.state = 2
+          and b.cancel_requested <> b.pending
+        order by b.batch_id, b.id
         limit max_rows
         for update skip locked
     ), asked as (

@@ -201,3 +201,40 @@ TEST_CASE("hot statements keep their indexes when an idle queue fills", "[queue]
     check_plan("prune_workers", plan(queue, "prune_workers", "0, 10"), 40);
     check_plan("read_depth", plan(queue, "read_depth", fmt::format("{}, {}, 100", lanes, numbers(0, 0, 10))), 2'500);
 }
+
+// One value fills the leading column of an index, and the planner knows it: the primary key's order must not tempt it.
+TEST_CASE("hot statements keep their indexes when all rows are of one lane", "[queue][plans][db]") {
+    tests::QueueFixture queue;
+    const WorkerId worker = queue.add_worker();
+    queue.add_rows({.rows = 100'000});
+    queue.database.psql("vacuum analyze task_queue.bundles");
+    run_every_statement(queue, worker);
+    const std::string me = std::to_string(static_cast<long>(worker));
+    const std::string lanes = numbers(1, 0, 10) + ", " + numbers(0, 1, 10);
+    const std::string all_ends = numbers(std::numeric_limits<std::int64_t>::max(), 0, 10);
+    const std::string claim = plan(
+        queue,
+        "claim_bundles",
+        fmt::format("{}, 99, {}, {}, {}, 20, 20, '{{}}', false", me, lanes, numbers(0, 0, 10), all_ends)
+    );
+    check_plan("claim_bundles", claim, 600);
+    CHECK(claim.find("Index Scan using ix_bundles_queue_id_priority_id on bundles") != std::string::npos);
+    check_plan("read_depth", plan(queue, "read_depth", fmt::format("{}, {}, 100", lanes, numbers(0, 0, 10))), 500);
+
+    SECTION("a dead worker had them all") {
+        queue.database.psql(fmt::format(
+            "insert into task_queue.workers (id, connections, slots, pid, host, version, kinds, queues, dead_at) "
+            "values "
+            "(1001, 1, 1, 1, '', '', '{{}}', '{{}}', now()), (1002, 1, 1, 1, '', '', '{{}}', '{{}}', now());"
+            "update task_queue.bundles set state = 2, worker_id = 1002, claim_number = 1"
+        ));
+        queue.database.psql("vacuum analyze task_queue.bundles");
+        check_plan("rescue_jobs", plan(queue, "rescue_jobs", "20"), 1'000);
+    }
+    SECTION("they wait for their time") {
+        queue.database.psql("update task_queue.bundles set state = 0, worker_id = null, run_at = now() + interval '1 h'"
+        );
+        queue.database.psql("vacuum analyze task_queue.bundles");
+        check_plan("promote_jobs", plan(queue, "promote_jobs", "0, 100"), 40);
+    }
+}
