@@ -1,0 +1,45 @@
+#pragma once
+
+// The verbs of bench-client. Each prints one line of JSON to standard output and throws on failure.
+
+#include <charconv>
+#include <map>
+#include <stdexcept>
+#include <string>
+
+namespace bench {
+
+// What stands behind the verb as --name value.
+class Arguments {
+public:
+    Arguments(int count, const char* const* words) {
+        for (int i = 0; i + 1 < count; i += 2) {
+            const std::string name = words[i];
+            if (!name.starts_with("--")) throw std::runtime_error("--name value expected, not " + name);
+            values_[name.substr(2)] = words[i + 1];
+        }
+        if (count % 2 != 0) throw std::runtime_error("a value is missing");
+    }
+    const std::string& text(const std::string& name) const {
+        const auto found = values_.find(name);
+        if (found == values_.end()) throw std::runtime_error("--" + name + " is missing");
+        return found->second;
+    }
+    int number(const std::string& name) const {
+        const std::string& digits = text(name);
+        int value = 0;
+        const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+        if (error != std::errc() || end != digits.data() + digits.size()) {
+            throw std::runtime_error("--" + name + " needs a whole number, not " + digits);
+        }
+        return value;
+    }
+
+private:
+    std::map<std::string, std::string> values_;
+};
+
+// Claims and deletes all rows of the minimal table. Says "ready" once prepared and waits for a line before it starts.
+void drain_floor(const Arguments& arguments);
+
+}  // namespace bench

@@ -1,0 +1,38 @@
+"""What Linux tells of a process: processor time and memory."""
+
+import os
+
+_ticks = os.sysconf("SC_CLK_TCK")
+
+
+def _stat(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        return file.read().rpartition(")")[2].split()  # the name before may hold anything
+
+
+def cpu_seconds(pid):
+    """User and system time of all its threads."""
+    fields = _stat(pid)
+    return (int(fields[11]) + int(fields[12])) / _ticks
+
+
+def family_cpu_seconds(pid):
+    """The same of a process, its living children and those that it has waited for."""
+    total = sum(int(field) for field in _stat(pid)[11:15]) / _ticks
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        children = file.read().split()
+    for child in children:
+        try:
+            total += cpu_seconds(child)
+        except FileNotFoundError:  # ended meanwhile
+            pass
+    return total
+
+
+def resident_mb(pid, field="VmRSS"):
+    """Resident memory; field VmHWM is its peak."""
+    with open(f"/proc/{pid}/status") as file:
+        for line in file:
+            if line.startswith(field + ":"):
+                return int(line.split()[1]) / 1024
+    raise RuntimeError(f"no {field} of process {pid}")

@@ -1,0 +1,47 @@
+"""Arguments, notes and the one line of JSON."""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+
+
+def arguments(measure, text, **defaults):
+    """The options that every measure has, and whole numbers named in `defaults`."""
+    parser = argparse.ArgumentParser(prog=f"tests/bench/run {measure}", description=text)
+    parser.add_argument("--repeats", type=int, default=5)
+    for name, value in defaults.items():
+        parser.add_argument("--" + name.replace("_", "-"), type=type(value), default=value, help=f"default {value}")
+    options = parser.parse_args()
+    options.measure = measure
+    options.programs = os.environ["TASK_WORKER_BENCH_PROGRAMS"]
+    options.client = os.path.join(options.programs, "tests/bench/bench-client")
+    return options
+
+
+def note(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def fail_unless(condition, text):
+    """A benchmark whose work was not done right has failed, however fast it was."""
+    if not condition:
+        raise SystemExit(f"benchmark failed: {text}")
+
+
+def median_fields(runs):
+    """Field by field over dictionaries with the same numbers in them."""
+    return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
+
+
+def rounded(value):
+    """Four digits say all that such a measurement knows."""
+    return int(value) if value >= 1000 else float(f"{value:.4g}")
+
+
+def print_line(options, server, fields):
+    line = {"measure": options.measure, "repeats": options.repeats, "cores": os.cpu_count()}
+    line["postgresql"] = server.version()
+    line |= {name: rounded(value) if isinstance(value, float) else value for name, value in fields.items()}
+    print(json.dumps(line))

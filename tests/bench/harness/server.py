@@ -1,0 +1,120 @@
+"""A PostgreSQL of the benchmark's own: on disk, durable, Debian's defaults."""
+
+import glob
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+
+from harness.postgres import Connection
+from harness.process import family_cpu_seconds
+
+
+def _binaries():
+    def version(folder):
+        return int(folder.split("/")[4]) if folder.split("/")[4].isdigit() else 0
+
+    found = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=version)
+    if found:
+        return found[-1]
+    return subprocess.run(["pg_config", "--bindir"], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def settle_disk():
+    """Writes out what the loading left in the system's cache, or the first commits of a measurement would wait for it."""
+    os.sync()
+
+
+class Server:
+    """Started by the constructor, gone with its folder after close(), or when this process dies."""
+
+    def __init__(self, settings=()):
+        self._binaries = _binaries()
+        # /var/tmp is on a disk where /tmp is in memory.
+        self.folder = tempfile.mkdtemp(prefix="task-worker-bench-", dir="/var/tmp")
+        os.chmod(self.folder, 0o755)
+        # PostgreSQL refuses to run as root.
+        self._user = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
+        self._data = os.path.join(self.folder, "data")
+        os.mkdir(self._data, 0o700)
+        if self._user:
+            shutil.chown(self._data, "postgres", "postgres")
+            shutil.chown(self.folder, "postgres", "postgres")
+        self._run("initdb", "-D", self._data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8")
+        options = ["listen_addresses=", "port=5432", f"unix_socket_directories={self.folder}", *settings]
+        self._log = open(os.path.join(self.folder, "postgres.log"), "w")
+        self._process = subprocess.Popen(
+            # The shutdown of an owner that was killed: a fast one, by SIGINT.
+            ["setpriv", "--pdeathsig", "INT", os.path.join(self._binaries, "postgres"), "-D", self._data]
+            + [word for option in options for word in ("-c", option)],
+            stdout=self._log, stderr=self._log, cwd=self.folder, **self._user,
+        )
+        self.control = self._connect()
+
+    def _run(self, program, *words):
+        done = subprocess.run(
+            [os.path.join(self._binaries, program), *words], capture_output=True, text=True, cwd=self.folder,
+            **self._user,
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"{program} failed: {done.stderr}")
+
+    def _connect(self):
+        for _ in range(600):
+            if self._process.poll() is not None:
+                break
+            try:
+                return Connection(self.url("postgres"))
+            except RuntimeError:
+                time.sleep(0.1)
+        with open(self._log.name) as log:
+            raise RuntimeError(f"PostgreSQL did not start:\n{log.read()}")
+
+    def url(self, database):
+        return f"postgresql://postgres@/{database}?host={self.folder}"
+
+    def create_database(self, name, template="template0"):
+        self.control.rows(f"drop database if exists {name} with (force)")
+        self.control.rows(f"create database {name} template {template}")
+        return self.url(name)
+
+    def drop_database(self, name):
+        self.control.rows(f"drop database {name} with (force)")
+
+    def checkpoint(self):
+        """So that a measurement does not pay for what was written before it."""
+        self.control.rows("checkpoint")
+
+    def usage(self):
+        """Processor time of all server processes in seconds, and bytes of WAL written so far."""
+        return (
+            family_cpu_seconds(self._process.pid),
+            self.control.number("select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')"),
+        )
+
+    def commits(self, database):
+        """Complete once the database's clients are gone: each adds its own when it ends."""
+        return self.control.number(
+            f"select xact_commit from pg_stat_database where datname = '{database}'"
+        )
+
+    def version(self):
+        return self.control.value("show server_version").split()[0]
+
+    def close(self):
+        self.control.close()
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()

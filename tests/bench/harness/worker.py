@@ -1,0 +1,93 @@
+"""The worker as shipped: `task-worker run` in a process of its own, configured by a config.yml."""
+
+import os
+import re
+import socket
+import subprocess
+import time
+import urllib.request
+
+
+def _free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _environment():
+    """Without whatever of the caller's would change a setting."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("TASK_WORKER_", "DB_", "DATABASE_", "PG")) and name != "ENVIRONMENT"
+    }
+
+
+class Worker:
+    """Ready to claim when the constructor returns. `settings` are further lines of config.yml."""
+
+    def __init__(self, programs, folder, url, settings=""):
+        self._address = f"127.0.0.1:{_free_port()}"
+        config = os.path.join(folder, "config.yml")
+        with open(config, "w") as file:
+            file.write(f'database:\n  url: "{url}"\nhttp:\n  listen: "{self._address}"\nqueues:\n  default: {{}}\n')
+            file.write(settings)
+        self._log = open(os.path.join(folder, "worker.log"), "w+")
+        self._process = subprocess.Popen(
+            [os.path.join(programs, "task-worker"), "run", "--config", config],
+            stdout=self._log, stderr=self._log, env=_environment(),
+        )
+        self.pid = self._process.pid
+        self._await_ready()
+
+    def _await_ready(self):
+        for _ in range(600):
+            if self._process.poll() is not None:
+                break
+            try:
+                self._get("/readyz")
+                return
+            except OSError:
+                time.sleep(0.05)
+        raise RuntimeError(f"the worker did not start:\n{self.log()}")
+
+    def _get(self, path):
+        with urllib.request.urlopen(f"http://{self._address}{path}", timeout=10) as answer:
+            return answer.read().decode()
+
+    def metrics(self):
+        """Every sample by its name and labels as /metrics writes them."""
+        return {
+            sample: float(value)
+            for sample, value in re.findall(r"^([^#\s]\S*(?:\{[^}]*\})?) (\S+)$", self._get("/metrics"), re.MULTILINE)
+        }
+
+    def log(self):
+        self._log.flush()
+        with open(self._log.name) as file:
+            return file.read()[-4000:]
+
+    def stop(self):
+        if self._process.poll() is None:
+            self._process.terminate()
+        code = self._process.wait(60)
+        if code != 0:
+            raise RuntimeError(f"the worker ended with {code}:\n{self.log()}")
+        self._log.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *failure):
+        if failure[0] is not None:
+            self._process.kill()
+            self._process.wait()
+        else:
+            self.stop()
+
+
+def migrate(programs, url):
+    subprocess.run(
+        [os.path.join(programs, "task-worker"), "migrate", "up"], check=True, stdout=subprocess.DEVNULL,
+        env={**_environment(), "DATABASE_URL": url}, cwd="/",
+    )
