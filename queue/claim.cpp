@@ -61,6 +61,7 @@ void sort_by_lane(std::vector<Bundle>& bundles, const std::vector<LaneCursor>& l
 
 // found:   rows are locked before they can be counted, lane by lane, until there are enough of them. The locking select
 //          runs once, as an array of tids: as a joined subquery the planner may run it more than once.
+// counted: in the order of found, which is that of the lanes and of the ids in them.
 // taken:   those whose jobs are wanted, and how many jobs of the last one.
 // claimed: by tid, a row that changed between snapshot and lock is not found. So the rest of a cut row is made from
 //          what was updated, never from what was locked.
@@ -85,7 +86,7 @@ const db::Statement claim_bundles_sql{"claim_bundles", R"sql(
     ),
     counted as (
         select *, least(jobs, size) as worth,
-            sum(least(jobs, size)) over (order by place, id rows unbounded preceding) - least(jobs, size) as before
+            sum(least(jobs, size)) over (rows unbounded preceding) - least(jobs, size) as before
         from found
     ),
     taken as materialized (
@@ -107,10 +108,13 @@ const db::Statement claim_bundles_sql{"claim_bundles", R"sql(
     claimed as (
         update task_queue.bundles b
         set state = 2, worker_id = $1::bigint, claim_number = $2::bigint, claimed_at = now(), attempt = b.attempt + 1,
-            members = b.members & ~coalesce((select rest from cut where cut.id = b.id), 0),
-            pending = b.pending & ~coalesce((select rest from cut where cut.id = b.id), 0)
+            members = b.members
+                & ~coalesce((array(select rest from cut))[array_position(array(select id from cut), b.id)], 0),
+            pending = b.pending
+                & ~coalesce((array(select rest from cut))[array_position(array(select id from cut), b.id)], 0)
         where b.ctid = any (array(select tid from taken))
-        returning b.*
+        returning b.id, b.members, b.pending, b.cancel_requested, b.run_at, b.created_at, b.batch_id, b.kind_id,
+            b.queue_id, b.priority, b.attempt, b.max_attempts, b.rescues, b.strikes, b.meta, b.args
     ),
     returned as (
         insert into task_queue.bundles (
@@ -128,7 +132,7 @@ const db::Statement claim_bundles_sql{"claim_bundles", R"sql(
         where id = $1::bigint and not hungry and $10::boolean
           and (select coalesce(sum(gives), 0) from taken) < $7::integer
     )
-    select id, kind_id, queue_id, priority, members, pending, cancel_requested, id in (select id from cut), attempt,
+    select id, kind_id, queue_id, priority, members, pending, cancel_requested, id = any (array(select id from cut)), attempt,
         max_attempts, rescues, strikes, batch_id, run_at, args, meta
     from claimed
 )sql"};

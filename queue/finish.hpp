@@ -40,6 +40,7 @@ struct FinishedRow {
     Mask done = 0;                  // completed without a result
     std::vector<Leaver> leavers{};  // none of them in done
     Mask reported = 0;              // of all these: wrote task progress, which is deleted
+    bool whole = false;             // done is all that was pending: the row may end by finish_whole_rows
 };
 
 struct FinishOptions {
@@ -57,6 +58,16 @@ struct FinishOptions {
 // Throws:      db::Error; is_data_error() when a value is at fault (a result that is not JSON, no partition of today).
 boost::asio::awaitable<std::vector<RowId>> finish_jobs(
     db::Session& session, WorkerId worker, std::span<const FinishedRow> finished, FinishOptions options = {}
+);
+
+// The same for rows of which every pending job is in `done`, with nothing in `leavers` and `reported`: a single delete,
+// at about half the price. Returns the rows that it left as they were, because their lease was lost or because other
+// jobs of theirs are pending: hand them to finish_jobs, which tells the two apart.
+//
+// Transaction: as finish_jobs.
+// Throws:      db::Error; is_data_error() when there is no partition of today.
+boost::asio::awaitable<std::vector<RowId>> finish_whole_rows(
+    db::Session& session, WorkerId worker, std::span<const FinishedRow> whole, FinishOptions options = {}
 );
 
 }  // namespace queue

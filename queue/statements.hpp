@@ -12,6 +12,7 @@ extern const db::Statement fix_plans_sql;
 extern const db::Statement claim_bundles_sql;
 extern const db::Statement claim_suspect_sql;
 extern const db::Statement finish_jobs_sql;
+extern const db::Statement finish_whole_rows_sql;
 extern const db::Statement release_jobs_sql;
 extern const db::Statement release_claims_sql;
 extern const db::Statement register_worker_sql;

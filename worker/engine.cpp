@@ -160,14 +160,16 @@ Load Engine::load() const {
     load.startable = line_.startable();
     load.outcomes = outcomes_.jobs();
     load.outcomes_since = outcomes_.since();
+    load.rounds = rounds_;
+    load.asked = asked_;
     const bool suspect_here = alone_ && line_.running() + line_.unstarted() > 0;  // and nothing may be beside it
     load.claiming = phase_ == Phase::running && !suspended_ && !suspect_here && !queues_.empty();
     return load;
 }
 
 bool Engine::is_done() const {
-    return phase_ >= Phase::draining && running_.empty() && between_ == 0 && outcomes_.empty() && releases_.empty() &&
-           !abandoned_.is_pending() && (phase_ >= Phase::closing || line_.running() == 0);
+    return phase_ >= Phase::draining && rounds_ == 0 && running_.empty() && between_ == 0 && outcomes_.empty() &&
+           releases_.empty() && !abandoned_.is_pending() && (phase_ >= Phase::closing || line_.running() == 0);
 }
 
 bool Engine::has_ended() const {

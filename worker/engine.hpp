@@ -2,8 +2,9 @@
 
 // The engine: one claimer feeds all slots of the process, and writes what became of their jobs.
 //
-// The claimer makes one round trip at a time: finished jobs go out with the next claim, in one pipeline and one
-// transaction. Nothing of a round's answer is acted on before it arrived whole.
+// Finished jobs go out with the next claim, in one round trip and one transaction. Nothing of a round's answer is acted
+// on before it arrived whole. While claims come back full a second round may start before the first is back: then the
+// server works on one while this process, and the disk, work on the other.
 //
 // Thread: every member may be called from any thread; the mutex guards what the slots and the claimer share.
 
@@ -102,6 +103,7 @@ private:
     // What one round trip takes along.
     struct Round {
         queue::WorkerId worker{};
+        std::vector<queue::FinishedRow> whole;  // rows of which nothing is left
         std::vector<queue::FinishedRow> finished;
         std::vector<queue::Unstarted> released;
         std::vector<queue::TaskProgress> progress;
@@ -109,8 +111,10 @@ private:
         bool claims = false;
         bool wants_suspect = false;
         bool clears_hungry = false;
+        bool may_overlap = false;
     };
     struct Answer {
+        std::vector<queue::RowId> unfinished;  // of round.whole
         std::vector<queue::RowId> lost;
         std::vector<queue::Bundle> bundles;
         bool alone = false;
@@ -121,6 +125,7 @@ private:
     Round plan(Clock::time_point now);
     boost::asio::awaitable<Answer> exchange(Round& round);
     boost::asio::awaitable<void> settle(Round round);
+    boost::asio::awaitable<void> settle_beside(Round round);
     boost::asio::awaitable<void> write_by_halves(queue::WorkerId worker, std::vector<queue::FinishedRow> rows);
     boost::asio::awaitable<void> write(queue::WorkerId worker, const std::vector<queue::FinishedRow>& rows);
     void accept(Round& round, Answer answer);
@@ -129,6 +134,7 @@ private:
     boost::asio::awaitable<void> warn_unknown_kinds();
     void take_queues(const std::vector<queue::Queue>& queues);
     std::vector<queue::LaneCursor> lanes();
+    int largest_claim() const;
     bool can_release() const;
 
     void start_slots();
@@ -139,6 +145,9 @@ private:
     std::optional<Start> next_start();
     void log_failure(const jobs::Job& job, const queue::Leaver& leaver) const;
     queue::WorkerId worker_id() const;
+    void finish_otherwise(
+        std::vector<queue::FinishedRow> whole, const std::vector<queue::RowId>& unfinished, Clock::time_point now
+    );
     void drop_lost(const std::vector<queue::RowId>& lost, const std::vector<queue::FinishedRow>& finished);
     boost::asio::awaitable<void> release_abandoned();
     bool is_ours(const HeldBundle& held) const { return !suspended_ && held.worker == worker_; }
@@ -166,7 +175,9 @@ private:
     std::mt19937_64 random_;
     queue::WorkerId worker_{};
     std::int64_t last_claim_ = 0;
-    int slots_ = 0;  // running slot coroutines
+    int slots_ = 0;   // running slot coroutines
+    int rounds_ = 0;  // round trips on their way
+    int asked_ = 0;   // jobs that they ask for
     Phase phase_ = Phase::running;
     bool suspended_ = false;                                   // without leases until adopt()
     bool hungry_ = false;                                      // producers notify this worker

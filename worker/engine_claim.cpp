@@ -6,6 +6,8 @@
 #include "worker/args.hpp"
 #include "worker/engine.hpp"
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/json/parse.hpp>
 
 #include <algorithm>
@@ -26,6 +28,7 @@ constexpr std::chrono::milliseconds unknown_kind_snooze{10'000};
 constexpr std::chrono::minutes unknown_kind_pause{1};  // between two warnings about one kind
 constexpr std::chrono::milliseconds prefetch_age{100};
 constexpr std::chrono::seconds suspect_interval{1};
+constexpr double largest_claim_rows = 1'000;    // a claim may not keep the server long
 constexpr std::chrono::seconds full_enough{1};  // claims full for so long: no need to be notified
 constexpr std::chrono::milliseconds first_retry{50};
 constexpr std::chrono::milliseconds longest_retry{5'000};
@@ -39,6 +42,16 @@ asio::awaitable<std::vector<queue::RowId>> finish(
 ) {
     if (rows.empty()) co_return std::vector<queue::RowId>{};
     co_return co_await queue::finish_jobs(session, worker, rows, options);
+}
+
+asio::awaitable<std::vector<queue::RowId>> finish_whole(
+    db::Session& session,
+    queue::WorkerId worker,
+    const std::vector<queue::FinishedRow>& rows,
+    queue::FinishOptions options
+) {
+    if (rows.empty()) co_return std::vector<queue::RowId>{};
+    co_return co_await queue::finish_whole_rows(session, worker, rows, options);
 }
 
 asio::awaitable<std::vector<queue::Unstarted>> release(
@@ -93,8 +106,18 @@ asio::awaitable<void> Engine::run(queue::WorkerId worker) {
             co_await wakeup_.wait_until(due);
             continue;
         }
-        co_await settle(plan(now));
+        Round round = plan(now);
+        if (round.may_overlap) {
+            asio::co_spawn(parts_.executor, settle_beside(std::move(round)), asio::detached);
+        } else {
+            co_await settle(std::move(round));
+        }
     }
+}
+
+asio::awaitable<void> Engine::settle_beside(Round round) {
+    co_await settle(std::move(round));
+    wakeup_.notify();
 }
 
 // When the next round trip is due, under the mutex.
@@ -102,6 +125,7 @@ std::optional<Engine::Clock::time_point> Engine::next_round(Clock::time_point no
     if (suspended_) return std::nullopt;
     const Load load = this->load();
     std::optional<Clock::time_point> due = pacing_.due(load, now);
+    if (rounds_ > 0) return due;  // what else there is goes with the next round
     const auto by = [&due](std::optional<Clock::time_point> time) {
         if (time) due = due ? std::min(*due, *time) : *time;
     };
@@ -128,21 +152,29 @@ Engine::Round Engine::plan(Clock::time_point now) {
     const std::lock_guard lock(mutex_);
     Round round;
     round.worker = worker_;
-    round.finished = outcomes_.take();
     const Load load = this->load();
+    round.finished = outcomes_.take();
+    const auto whole = std::ranges::partition(round.finished, [](const queue::FinishedRow& row) {
+        return !row.whole || row.reported != 0 || !row.leavers.empty();
+    });
+    std::ranges::move(whole, std::back_inserter(round.whole));
+    round.finished.erase(whole.begin(), whole.end());
     if (can_release()) round.released = std::exchange(releases_, {});
-    const int wanted = round.released.empty() ? pacing_.wanted(load, now) : 0;
+    const int wanted = round.released.empty() ? std::min(pacing_.wanted(load, now), largest_claim()) : 0;
     round.claims = wanted > 0;
+    ++rounds_;
     if (progress_.due() && *progress_.due() <= now) round.progress = progress_.take(now);
-    if (round.claims && load.running == 0 && load.unstarted == 0 && now >= next_suspect_) {
+    if (round.claims && load.running == 0 && load.unstarted == 0 && load.rounds == 0 && now >= next_suspect_) {
         round.wants_suspect = true;
         next_suspect_ = now + suspect_interval;
     }
     if (!round.claims) {
-        round.clears_hungry = hungry_ && !pacing_.is_hungry() && now - full_since_ > full_enough;
+        round.clears_hungry = hungry_ && load.rounds == 0 && !pacing_.is_hungry() && now - full_since_ > full_enough;
         return round;
     }
     pacing_.asked();
+    asked_ += wanted;
+    round.may_overlap = !pacing_.is_hungry() && !round.wants_suspect;
     round.request.worker = worker_;
     round.request.claim = queue::ClaimNumber{++last_claim_};
     round.request.jobs = wanted;
@@ -169,20 +201,26 @@ std::vector<queue::LaneCursor> Engine::lanes() {
     return lanes;
 }
 
+int Engine::largest_claim() const {
+    return static_cast<int>(largest_claim_rows * jobs_per_row_);
+}
+
 asio::awaitable<Engine::Answer> Engine::exchange(Round& round) {
     Answer answer;
     db::Session session = co_await parts_.pool.checkout();
     auto answers = co_await db::pipelined(
         session,
         queue::fix_plans(session),
+        finish_whole(session, round.worker, round.whole, keep_),
         finish(session, round.worker, round.finished, keep_),
         release(session, round.worker, round.released),
         report(session, round.worker, round.progress),
         claim(session, round.request, round.claims),
         clear_hungry(session, round.worker, round.clears_hungry)
     );
-    answer.lost = std::move(std::get<1>(answers));
-    answer.bundles = std::move(std::get<4>(answers));
+    answer.unfinished = std::move(std::get<1>(answers));
+    answer.lost = std::move(std::get<2>(answers));
+    answer.bundles = std::move(std::get<5>(answers));
     if (round.wants_suspect && answer.bundles.empty()) {
         queue::ClaimRequest request = round.request;
         auto alone = co_await db::pipelined(
@@ -197,6 +235,8 @@ asio::awaitable<Engine::Answer> Engine::exchange(Round& round) {
 }
 
 asio::awaitable<void> Engine::settle(Round round) {
+    const int asked = round.request.jobs;
+    const bool claims = round.claims;
     std::optional<db::Error> failure;
     try {
         co_await release_abandoned();
@@ -204,6 +244,10 @@ asio::awaitable<void> Engine::settle(Round round) {
         accept(round, std::move(answer));
     } catch (const db::Error& error) {
         failure = error;
+    }
+    if (failure && failure->is_data_error()) {
+        std::ranges::move(round.whole, std::back_inserter(round.finished));
+        round.whole.clear();
     }
     if (failure && failure->is_data_error() && !round.finished.empty()) {
         try {
@@ -217,6 +261,9 @@ asio::awaitable<void> Engine::settle(Round round) {
     }
     if (failure) failed(std::move(round), *failure);
     co_await warn_unknown_kinds();
+    const std::lock_guard lock(mutex_);
+    --rounds_;
+    if (claims) asked_ -= asked;
 }
 
 asio::awaitable<void> Engine::release_abandoned() {
@@ -242,6 +289,7 @@ void Engine::accept(Round& round, Answer answer) {
     if (trouble_.clear()) log(LogLevel::info, "claiming and writing work again");
     if (suspended_ || round.worker != worker_) return;  // those leases are gone
     drop_lost(answer.lost, round.finished);
+    finish_otherwise(std::move(round.whole), answer.unfinished, now);
     if (round.clears_hungry) hungry_ = false;
     if (!round.claims) return;
     int jobs = 0;
@@ -293,6 +341,7 @@ void Engine::hold(queue::Bundle bundle, queue::ClaimNumber claim, Clock::time_po
     held->claim = claim;
     held->queue = queues_.contains(bundle.queue) ? queues_[bundle.queue].name : std::string();
     held->unstarted = pending & ~broken;
+    held->uncompleted = bundle.pending;
     held->worker = worker_;
     held->since = now;
     held->traceparent = traceparent_of(bundle.meta);
@@ -306,6 +355,7 @@ void Engine::failed(Round round, const db::Error& error) {
     const auto now = Clock::now();
     if (round.worker == worker_ && !suspended_) {
         // Whether it was written is unknown when the connection broke: the repeat changes nothing twice.
+        outcomes_.put_back(std::move(round.whole), now);
         outcomes_.put_back(std::move(round.finished), now);
         for (queue::Unstarted& back : round.released) releases_.push_back(back);
         for (queue::TaskProgress& progress : round.progress) progress_.put_back(std::move(progress));

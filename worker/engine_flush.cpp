@@ -29,7 +29,7 @@ std::pair<Rows, Rows> halves(Rows rows) {
         return {std::move(rows), std::move(second)};
     }
     queue::FinishedRow& row = rows.front();
-    queue::FinishedRow other{row.row, row.claim, 0, {}, row.reported};
+    queue::FinishedRow other{.row = row.row, .claim = row.claim, .reported = row.reported};
     if (row.done != 0) {
         other.leavers = std::exchange(row.leavers, {});
     } else {
@@ -98,6 +98,18 @@ asio::awaitable<void> Engine::write_by_halves(queue::WorkerId worker, std::vecto
         for (Rows& left : parts) outcomes_.put_back(std::move(left), Clock::now());
         throw *failure;
     }
+}
+
+// Rows that were not what they seemed: the full statement tells whether their lease was lost.
+void Engine::finish_otherwise(
+    std::vector<queue::FinishedRow> whole, const std::vector<queue::RowId>& unfinished, Clock::time_point now
+) {
+    if (unfinished.empty()) return;
+    std::erase_if(whole, [&](queue::FinishedRow& row) {
+        row.whole = false;
+        return std::ranges::find(unfinished, row.row) == unfinished.end();
+    });
+    outcomes_.put_back(std::move(whole), now);
 }
 
 // Others have these rows now. Only runs of the very claims that were refused are stopped: the row may have been claimed

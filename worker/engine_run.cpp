@@ -177,7 +177,8 @@ void Engine::record(Start& start, jobs::Outcome outcome, jobs::JobContext& conte
                 log_failure(context.job(), *leaver);
                 outcomes_.leave(held.bundle.id, held.claim, std::move(*leaver), reported, now);
             } else {
-                outcomes_.complete(held.bundle.id, held.claim, start.n, reported, now);
+                held.uncompleted &= ~queue::bit(start.n);
+                outcomes_.complete(held.bundle.id, held.claim, start.n, reported, held.uncompleted == 0, now);
             }
         }
         // The claimer sleeps until the linger of an earlier outcome, or for long when there was none.

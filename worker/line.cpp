@@ -19,7 +19,13 @@ int room(int limit, int running) {
 }
 }  // namespace
 
+void Line::set_queue_limit(queue::QueueId queue, int concurrency) {
+    queues_[queue].limit = concurrency;
+    limited_ = limited_ || concurrency > 0;
+}
+
 void Line::add(std::shared_ptr<HeldBundle> held) {
+    limited_ = limited_ || held->kind->kind->policy.concurrency > 0;
     const int jobs = queue::count(held->unstarted);
     unstarted_ += jobs;
     held->kind->unstarted += jobs;
@@ -95,9 +101,8 @@ bool Line::has_room(queue::QueueId queue) const {
 std::optional<Line::Time> Line::oldest() const {
     std::optional<Time> oldest;
     for (const auto& lane : by_priority_) {
-        for (const auto& held : lane) {
-            if (held->unstarted != 0) oldest = std::min(oldest.value_or(held->since), held->since);
-        }
+        const auto first = std::ranges::find_if(lane, [](const auto& held) { return held->unstarted != 0; });
+        if (first != lane.end()) oldest = std::min(oldest.value_or((*first)->since), (*first)->since);
     }
     return oldest;
 }
@@ -115,6 +120,7 @@ Mask Line::drop(queue::RowId row, queue::ClaimNumber claim, Mask jobs) {
 }
 
 int Line::startable() const {
+    if (!limited_) return unstarted_;
     std::map<const RunnableKind*, int> room_of_kind;
     std::map<queue::QueueId, int> room_of_queue;
     int jobs = 0;

@@ -43,6 +43,7 @@ struct HeldBundle {
     std::chrono::steady_clock::time_point since{};  // when it was claimed
     queue::Mask unstarted = 0;
     queue::Mask running = 0;
+    queue::Mask uncompleted = 0;  // of all that was claimed
 };
 
 struct Start {
@@ -55,7 +56,7 @@ public:
     using Time = std::chrono::steady_clock::time_point;
 
     // Jobs of this queue that may run at once here; 0 means no limit.
-    void set_queue_limit(queue::QueueId queue, int concurrency) { queues_[queue].limit = concurrency; }
+    void set_queue_limit(queue::QueueId queue, int concurrency);
 
     void add(std::shared_ptr<HeldBundle> held);
     // The next job that its kind's and its queue's limit let start, counted as running from now on.
@@ -86,7 +87,8 @@ private:
     bool may_start(const HeldBundle& held) const;
     void remove(HeldBundle& held, queue::Mask jobs);
 
-    std::array<std::deque<std::shared_ptr<HeldBundle>>, 10> by_priority_;
+    std::array<std::deque<std::shared_ptr<HeldBundle>>, 10> by_priority_;  // as claimed
+    bool limited_ = false;                                                 // some kind or queue here has a limit
     std::map<queue::QueueId, QueueUse> queues_;
     int unstarted_ = 0;
     int running_ = 0;

@@ -13,11 +13,12 @@ queue::FinishedRow& Outcomes::row(queue::RowId row, queue::ClaimNumber claim, Ti
     if (!added && rows_[place->second].claim == claim) return rows_[place->second];
     // A row that was claimed again while an older claim's outcome still waits: both are written, one is fenced off.
     place->second = rows_.size();
-    return rows_.emplace_back(queue::FinishedRow{row, claim, 0, {}, 0});
+    return rows_.emplace_back(queue::FinishedRow{.row = row, .claim = claim});
 }
 
-void Outcomes::complete(queue::RowId id, queue::ClaimNumber claim, int n, bool reported, Time now) {
+void Outcomes::complete(queue::RowId id, queue::ClaimNumber claim, int n, bool reported, bool whole, Time now) {
     queue::FinishedRow& finished = row(id, claim, now);
+    finished.whole = whole;
     finished.done |= queue::bit(n);
     if (reported) finished.reported |= queue::bit(n);
     ++jobs_;
@@ -36,6 +37,7 @@ void Outcomes::put_back(std::vector<queue::FinishedRow> rows, Time now) {
         jobs_ += queue::count(back.done) + static_cast<int>(back.leavers.size());
         merged.done |= back.done;
         merged.reported |= back.reported;
+        merged.whole |= back.whole;
         merged.leavers.insert(
             merged.leavers.end(),
             std::make_move_iterator(back.leavers.begin()),

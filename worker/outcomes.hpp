@@ -16,8 +16,9 @@ class Outcomes {
 public:
     using Time = std::chrono::steady_clock::time_point;
 
-    // `reported`: the job wrote task progress, which goes with it.
-    void complete(queue::RowId row, queue::ClaimNumber claim, int n, bool reported, Time now);
+    // `reported`: the job wrote task progress, which goes with it. `whole`: all that was claimed of the row has
+    // completed.
+    void complete(queue::RowId row, queue::ClaimNumber claim, int n, bool reported, bool whole, Time now);
     void leave(queue::RowId row, queue::ClaimNumber claim, queue::Leaver leaver, bool reported, Time now);
     // Rows of a flush that did not go through: they go out with the next.
     void put_back(std::vector<queue::FinishedRow> rows, Time now);

@@ -9,7 +9,7 @@ namespace worker {
 
 struct PacingSettings {
     int slots = 10;
-    int prefetch = 1'000;
+    int prefetch = 4'000;
     std::chrono::milliseconds poll{1'000};
     std::chrono::milliseconds linger{5};
 };
@@ -21,6 +21,8 @@ struct Load {
     int startable = 0;                                                      // of them, those no limit holds back
     int outcomes = 0;                                                       // finished, not written
     std::optional<std::chrono::steady_clock::time_point> outcomes_since{};  // when the oldest finished
+    int rounds = 0;                                                         // round trips on their way
+    int asked = 0;                                                          // jobs that they ask for
     bool claiming = true;                                                   // false: stopping, or no lane to claim from
 };
 
@@ -30,9 +32,10 @@ public:
 
     explicit Pacing(PacingSettings settings) : settings_(settings) {}
 
-    // Jobs to ask for: the free slots, and what they will start in the next 20 ms at the measured rate.
+    // Jobs to ask for: the free slots, and what they will start in the next 50 ms at the measured rate, so that a
+    // second round trip can be on its way while the jobs of the first run.
     int wanted(const Load& load, Time now) const;
-    // When the next round is due; nullopt: not before something changes.
+    // When the next round is due; nullopt: not before something changes. Under load two may be on their way.
     std::optional<Time> due(const Load& load, Time now) const;
 
     // A claim goes out: what wakes from now on is for the next.

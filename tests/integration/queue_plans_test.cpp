@@ -83,6 +83,7 @@ void run_every_statement(tests::QueueFixture& queue, WorkerId worker) {
         queue.call(claim_bundles(queue.session, request_of(worker, time, 10)));
         queue.call(claim_suspect(queue.session, request_of(worker, time, 1)));
         queue.call(finish_jobs(queue.session, worker, finished));
+        queue.call(finish_whole_rows(queue.session, worker, finished));
         queue.call(release_jobs(queue.session, worker, unstarted));
         queue.call(record_heartbeat(queue.session, worker));
         queue.call(rescue_jobs(queue.session, 10));
@@ -105,10 +106,10 @@ TEST_CASE("hot statements keep their indexes when an idle queue fills", "[queue]
     const db::Statement generic_sql{
         "",
         "select count(*) from pg_prepared_statements where generic_plans > 0 and name in ('claim_bundles', "
-        "'claim_suspect', 'finish_jobs', 'release_jobs', 'record_heartbeat', 'promote_jobs')"
+        "'claim_suspect', 'finish_jobs', 'finish_whole_rows', 'release_jobs', 'record_heartbeat', 'promote_jobs')"
     };
     const db::Rows generic = tests::run(queue.context, [&] { return queue.session.execute(generic_sql); });
-    CHECK(generic.front().get<int>(0) == 6);
+    CHECK(generic.front().get<int>(0) == 7);
 
     queue.add_rows({.rows = 100'000});
     queue.add_rows({.rows = 50'000, .jobs = 20});
@@ -167,6 +168,10 @@ TEST_CASE("hot statements keep their indexes when an idle queue fills", "[queue]
     check_plan("finish_jobs", finish, 30'000);
     CHECK(finish.find("Index Scan using pk_bundles on bundles") != std::string::npos);
     CHECK(finish.find("Rows Removed by Join Filter") == std::string::npos);
+    const std::string whole =
+        plan(queue, "finish_whole_rows", fmt::format("{}, {}, {}, {}, true", me, ids, claims, first));
+    check_plan("finish_whole_rows", whole, 30'000);
+    CHECK(whole.find("Index Scan using pk_bundles on bundles") != std::string::npos);
     check_plan(
         "finish_jobs",
         plan(

@@ -14,10 +14,10 @@ const Outcomes::Time now{std::chrono::hours(1)};
 TEST_CASE("Outcomes collects a row's jobs into one entry", "[worker][outcomes]") {
     Outcomes outcomes;
     CHECK(outcomes.empty());
-    outcomes.complete(RowId{128}, ClaimNumber{1}, 0, false, now);
-    outcomes.complete(RowId{128}, ClaimNumber{1}, 2, true, now);
+    outcomes.complete(RowId{128}, ClaimNumber{1}, 0, false, false, now);
+    outcomes.complete(RowId{128}, ClaimNumber{1}, 2, true, false, now);
     outcomes.leave(RowId{128}, ClaimNumber{1}, {1, queue::Leave::retry, "no"}, false, now);
-    outcomes.complete(RowId{256}, ClaimNumber{1}, 0, false, now);
+    outcomes.complete(RowId{256}, ClaimNumber{1}, 0, false, false, now);
     CHECK(outcomes.jobs() == 4);
     CHECK(outcomes.since() == now);
     std::vector<queue::FinishedRow> rows = outcomes.take();
@@ -27,7 +27,7 @@ TEST_CASE("Outcomes collects a row's jobs into one entry", "[worker][outcomes]")
     CHECK(rows[0].leavers.size() == 1);
     CHECK(outcomes.empty());
     CHECK_FALSE(outcomes.since());
-    outcomes.complete(RowId{256}, ClaimNumber{1}, 1, false, now);
+    outcomes.complete(RowId{256}, ClaimNumber{1}, 1, false, false, now);
     outcomes.put_back(std::move(rows), now);
     CHECK(outcomes.jobs() == 5);
     rows = outcomes.take();
@@ -37,9 +37,9 @@ TEST_CASE("Outcomes collects a row's jobs into one entry", "[worker][outcomes]")
 
 TEST_CASE("Outcomes keeps two claims of one row apart", "[worker][outcomes]") {
     Outcomes outcomes;
-    outcomes.complete(RowId{128}, ClaimNumber{1}, 0, false, now);
-    outcomes.complete(RowId{128}, ClaimNumber{2}, 1, false, now);
-    outcomes.complete(RowId{128}, ClaimNumber{2}, 2, false, now);
+    outcomes.complete(RowId{128}, ClaimNumber{1}, 0, false, false, now);
+    outcomes.complete(RowId{128}, ClaimNumber{2}, 1, false, false, now);
+    outcomes.complete(RowId{128}, ClaimNumber{2}, 2, false, false, now);
     const auto rows = outcomes.take();
     REQUIRE(rows.size() == 2);
     CHECK(rows[0].done == 0b001);
@@ -89,4 +89,20 @@ TEST_CASE("clean_text makes any bytes a text that PostgreSQL takes", "[worker][v
     CHECK(cut.size() <= 50);
     CHECK(cut.starts_with("beginning"));
     CHECK(cut.ends_with("end"));
+}
+
+TEST_CASE("Outcomes keeps the word that a row is whole", "[worker][outcomes]") {
+    Outcomes outcomes;
+    outcomes.complete(RowId{128}, ClaimNumber{1}, 0, false, false, now);
+    outcomes.complete(RowId{128}, ClaimNumber{1}, 1, false, true, now);
+    outcomes.complete(RowId{256}, ClaimNumber{1}, 0, false, false, now);
+    std::vector<queue::FinishedRow> rows = outcomes.take();
+    REQUIRE(rows.size() == 2);
+    CHECK(rows[0].whole);
+    CHECK(rows[0].done == 3);
+    CHECK_FALSE(rows[1].whole);
+    outcomes.put_back(std::move(rows), now);
+    rows = outcomes.take();
+    CHECK(rows[0].whole);
+    CHECK_FALSE(rows[1].whole);
 }

@@ -35,7 +35,7 @@ TEST_CASE("Pacing asks for the free slots, and more when jobs start fast", "[wor
     CHECK(pacing.wanted({.running = 10}, now + 200ms) == 0);
     CHECK(pacing.wanted({.running = 4, .unstarted = 5, .startable = 5}, now + 200ms) == 1);
     pacing.started(0, now);
-    pacing.started(1'000, now + 100ms);  // 10,000 a second: 200 in the next 20 ms, more than prefetch
+    pacing.started(1'000, now + 100ms);  // 10,000 a second: 500 in the next 50 ms, more than prefetch
     pacing.started(1'000, now + 200ms);
     CHECK(pacing.wanted({.running = 10}, now + 200ms) == 100);
     CHECK(pacing.wanted({.running = 10, .unstarted = 100, .startable = 0}, now + 200ms) == 0);  // limits hold them back
@@ -61,4 +61,26 @@ TEST_CASE("Pacing refills before the line runs dry while claims come back full",
     CHECK(pacing.due({.running = 9}, now) == now);
     pacing.claimed(10, 9, now);
     CHECK(pacing.is_hungry());
+}
+
+TEST_CASE(
+    "Pacing sends a second round beside the first only for much work, while claims come back full", "[worker][pacing]"
+) {
+    Pacing pacing({.slots = 10, .prefetch = 4'000, .poll = 1s, .linger = 5ms});
+    pacing.started(0, now - 200ms);
+    pacing.started(2'000, now - 100ms);
+    pacing.started(3'000, now);  // about 25,000 a second
+    CHECK(pacing.wanted({.running = 10}, now) >= 1'000);
+    // What a round on its way asks for is not asked for twice.
+    CHECK(pacing.wanted({.running = 10, .rounds = 1, .asked = 4'000}, now) == 0);
+    CHECK(pacing.due({.running = 10, .rounds = 1, .asked = 100}, now) == now);
+    CHECK(
+        pacing.due({.running = 10, .outcomes = 499, .outcomes_since = now, .rounds = 1, .asked = 4'000}, now) ==
+        std::nullopt
+    );
+    CHECK(pacing.due({.running = 10, .outcomes = 500, .outcomes_since = now, .rounds = 1, .asked = 4'000}, now) == now);
+    CHECK(pacing.due({.running = 10, .outcomes = 5'000, .outcomes_since = now, .rounds = 2}, now) == std::nullopt);
+    pacing.asked();
+    pacing.claimed(100, 50, now);
+    CHECK(pacing.due({.running = 10, .outcomes = 5'000, .outcomes_since = now, .rounds = 1}, now) == std::nullopt);
 }
