@@ -127,6 +127,12 @@ void Connection::lose(std::string_view doing) {
     throw Error(ErrorKind::connection, "connection lost while " + std::string(doing) + ": " + reason);
 }
 
+void Connection::give_up(const std::exception_ptr& lost) {
+    broken_ = true;
+    cancel_on_server();
+    std::rethrow_exception(lost);
+}
+
 void Connection::queue_command(const char* sql) {
     if (PQsendQueryParams(pg_.get(), sql, 0, nullptr, nullptr, nullptr, nullptr, 1) == 0) lose("sending");
     expected_.push_back({Expected::Kind::control});
@@ -257,12 +263,10 @@ asio::awaitable<std::vector<Rows>> Connection::exchange(std::chrono::millisecond
         lost = std::current_exception();
     }
     if (lost) {
-        broken_ = true;
-        cancel_on_server();
         // What the server said last explains more than the broken socket (57P01: terminated by an administrator).
         if (failure && failure->is_connection_lost()) lost = std::make_exception_ptr(*failure);
         try {
-            std::rethrow_exception(lost);
+            give_up(lost);
         } catch (const Error& error) {
             for (const Expected& one : expected) {
                 if (one.kind == Expected::Kind::statement) report(*one.statement, started, &error);
@@ -343,11 +347,7 @@ asio::awaitable<void> Connection::run_script(std::string_view sql, std::chrono::
     } catch (const Error&) {
         lost = std::current_exception();
     }
-    if (lost) {
-        broken_ = true;
-        cancel_on_server();
-        std::rethrow_exception(lost);
-    }
+    if (lost) give_up(lost);
     enter_pipeline();
     report(script_statement, started, failure ? &*failure : nullptr);
     if (failure) throw *failure;
