@@ -29,13 +29,14 @@ std::vector<std::string> split(std::string_view text, char separator) {
     return parts;
 }
 
-std::string encode(std::string_view text) {
+std::string encode(std::string_view text, std::string_view plain_too = {}) {
     static constexpr std::string_view digits = "0123456789ABCDEF";
     std::string encoded;
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
         const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                           std::string_view("-._~").find(c) != std::string_view::npos;
+                           std::string_view("-._~").find(c) != std::string_view::npos ||
+                           plain_too.find(c) != std::string_view::npos;
         if (plain) {
             encoded += c;
         } else {
@@ -132,7 +133,8 @@ std::string render(const UrlOptions& options, const std::vector<UrlHost>& hosts,
     for (std::size_t i = 0; authority && i < hosts.size(); ++i) {
         const std::string& name = hosts[i].name;
         if (i != 0) uri += ',';
-        uri += name.find(':') != std::string::npos && !hosts[i].is_unix_socket() ? "[" + name + "]" : encode(name);
+        uri += name.find(':') != std::string::npos && !hosts[i].is_unix_socket() ? "[" + encode(name, ":") + "]"
+                                                                                 : encode(name);
         if (options.find("port") != nullptr) uri += ":" + std::to_string(hosts[i].port);
     }
     if (const std::string* dbname = options.find("dbname")) uri += "/" + encode(*dbname);
