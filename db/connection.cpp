@@ -9,6 +9,8 @@
 #include <libpq-fe.h>
 #include <poll.h>
 
+#include <array>
+
 namespace asio = boost::asio;
 
 namespace db {
@@ -300,8 +302,8 @@ void Connection::cancel_on_server() {
     std::unique_ptr<PGcancel, decltype(&PQfreeCancel)> cancel(PQgetCancel(pg_.get()), &PQfreeCancel);
     if (!cancel) return;
     asio::post(cancel_thread(), [cancel = std::move(cancel)] {
-        char error[256];
-        PQcancel(cancel.get(), error, sizeof error);
+        std::array<char, 256> error{};
+        PQcancel(cancel.get(), error.data(), static_cast<int>(error.size()));
     });
 }
 

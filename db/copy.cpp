@@ -9,7 +9,7 @@ namespace asio = boost::asio;
 namespace db {
 
 namespace {
-constexpr std::size_t piece = 64 * 1024;  // libpq's buffer grows without limit, so flush in pieces
+constexpr std::size_t piece = std::size_t{64} * 1024;  // libpq's buffer grows without limit, so flush in pieces
 }
 
 asio::awaitable<std::int64_t> Connection::copy_in(
