@@ -5,6 +5,7 @@
 #include <libpq-fe.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdlib>
 #include <memory>
@@ -149,14 +150,16 @@ std::string render(const UrlOptions& options, const std::vector<UrlHost>& hosts,
 }
 
 UrlResult finish(const UrlOptions& options) {
-    static constexpr std::string_view modes[] = {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"};
+    static constexpr std::array<std::string_view, 6> modes{
+        "disable", "allow", "prefer", "require", "verify-ca", "verify-full"
+    };
     auto hosts = read_hosts(options);
     if (!hosts) return hosts.error();
     Url url;
     url.hosts = std::move(*hosts);
     url.ignored = options.ignored;
     url.sslmode = value_of(options, "sslmode");
-    if (std::ranges::find(modes, url.sslmode) == std::end(modes)) {
+    if (std::ranges::find(modes, url.sslmode) == modes.end()) {
         return UrlError{
             "sslmode is one of disable, allow, prefer, require, verify-ca, verify-full; not " + url.sslmode
         };
@@ -183,6 +186,7 @@ bool Url::uses_tcp() const {
 
 UrlResult parse_url(std::string_view text) {
     if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return UrlError{"the database URL is empty"};
+    if (text.find('\0') != std::string_view::npos) return UrlError{"there is a NUL in the database URL"};
     auto options = read_options(text);
     if (!options) return options.error();
     return finish(*options);
