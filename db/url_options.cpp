@@ -125,7 +125,7 @@ private:
             names.pop_back();
             ports.pop_back();
         }
-        if (any_name) options.set("host", names);
+        if (any_name || names.find(',') != std::string::npos) options.set("host", names);  // each empty: the default
         if (any_port) options.set("port", ports);
         return {};
     }

@@ -64,6 +64,7 @@ TEST_CASE("parse_url turns every accepted form into a libpq URI", "[db][url]") {
         {"postgresql://[::1]:5432/jobs", "postgresql://[::1]:5432/jobs"},
         {"host=fe80::1%eth0 dbname=jobs", "postgresql://[fe80::1%25eth0]/jobs"},
         {"postgresql://db,/jobs", "postgresql://db,/jobs"},
+        {"host=, port=1,2 dbname=jobs", "postgresql://:1,:2/jobs"},
         {"postgresql:///jobs?host=[::0]:", "postgresql://[%5B::0%5D:]/jobs"},
         {"postgresql+psycopg2://app@/jobs?host=a:1&host=b:2", "postgresql://app@a:1,b:2/jobs"},
         {"postgresql+asyncpg:///jobs?host=/run/postgresql", "postgresql://%2Frun%2Fpostgresql/jobs"},
