@@ -9,6 +9,8 @@
 #include <libpq-fe.h>
 #include <poll.h>
 
+#include <array>
+
 namespace asio = boost::asio;
 
 namespace db {
@@ -125,6 +127,12 @@ void Connection::lose(std::string_view doing) {
     std::string reason = PQerrorMessage(pg_.get());
     while (!reason.empty() && reason.back() == '\n') reason.pop_back();
     throw Error(ErrorKind::connection, "connection lost while " + std::string(doing) + ": " + reason);
+}
+
+void Connection::give_up(const std::exception_ptr& lost) {
+    broken_ = true;
+    cancel_on_server();
+    std::rethrow_exception(lost);
 }
 
 void Connection::queue_command(const char* sql) {
@@ -257,12 +265,10 @@ asio::awaitable<std::vector<Rows>> Connection::exchange(std::chrono::millisecond
         lost = std::current_exception();
     }
     if (lost) {
-        broken_ = true;
-        cancel_on_server();
         // What the server said last explains more than the broken socket (57P01: terminated by an administrator).
         if (failure && failure->is_connection_lost()) lost = std::make_exception_ptr(*failure);
         try {
-            std::rethrow_exception(lost);
+            give_up(lost);
         } catch (const Error& error) {
             for (const Expected& one : expected) {
                 if (one.kind == Expected::Kind::statement) report(*one.statement, started, &error);
@@ -296,8 +302,8 @@ void Connection::cancel_on_server() {
     std::unique_ptr<PGcancel, decltype(&PQfreeCancel)> cancel(PQgetCancel(pg_.get()), &PQfreeCancel);
     if (!cancel) return;
     asio::post(cancel_thread(), [cancel = std::move(cancel)] {
-        char error[256];
-        PQcancel(cancel.get(), error, sizeof error);
+        std::array<char, 256> error{};
+        PQcancel(cancel.get(), error.data(), static_cast<int>(error.size()));
     });
 }
 
@@ -343,11 +349,7 @@ asio::awaitable<void> Connection::run_script(std::string_view sql, std::chrono::
     } catch (const Error&) {
         lost = std::current_exception();
     }
-    if (lost) {
-        broken_ = true;
-        cancel_on_server();
-        std::rethrow_exception(lost);
-    }
+    if (lost) give_up(lost);
     enter_pipeline();
     report(script_statement, started, failure ? &*failure : nullptr);
     if (failure) throw *failure;

@@ -105,6 +105,8 @@ private:
     void leave_pipeline();
     void arm(std::chrono::milliseconds limit);
     [[noreturn]] void lose(std::string_view doing);
+    // After a lost connection or a missed deadline: nothing more comes of it, and the server stops working for it.
+    [[noreturn]] void give_up(const std::exception_ptr& lost);
     void cancel_on_server();
     void report(const Statement& statement, Clock::time_point started, const Error* error) const;
 

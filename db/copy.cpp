@@ -9,7 +9,7 @@ namespace asio = boost::asio;
 namespace db {
 
 namespace {
-constexpr std::size_t piece = 64 * 1024;  // libpq's buffer grows without limit, so flush in pieces
+constexpr std::size_t piece = std::size_t{64} * 1024;  // libpq's buffer grows without limit, so flush in pieces
 }
 
 asio::awaitable<std::int64_t> Connection::copy_in(
@@ -70,11 +70,7 @@ asio::awaitable<std::int64_t> Connection::copy_in(
     } catch (const Error&) {
         lost = std::current_exception();
     }
-    if (lost) {
-        broken_ = true;
-        cancel_on_server();
-        std::rethrow_exception(lost);
-    }
+    if (lost) give_up(lost);
     enter_pipeline();
     report(statement, started, failure ? &*failure : nullptr);
     if (stopped) std::rethrow_exception(stopped);

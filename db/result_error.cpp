@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
+#include <charconv>
 #include <utility>
 
 namespace db {
@@ -23,7 +23,9 @@ ServerMessage server_message(const PGresult* result, std::string_view script) {
     if (message.message.empty()) message.message = PQresultErrorMessage(result);
     const std::string_view position = field_of(result, PG_DIAG_STATEMENT_POSITION);
     if (!script.empty() && !position.empty()) {
-        const auto end = std::min(script.size(), static_cast<std::size_t>(std::atoll(position.data())));
+        std::size_t at = 0;
+        std::from_chars(position.data(), position.data() + position.size(), at);
+        const std::size_t end = std::min(script.size(), at);
         const auto line = 1 + std::count(script.begin(), script.begin() + static_cast<std::ptrdiff_t>(end), '\n');
         message.message += " at line " + std::to_string(line);
     }

@@ -27,7 +27,7 @@ namespace db {
 // The timer fires on any thread while the connection's coroutine runs on another: every use of the descriptor object
 // and of the deadline is under the mutex.
 struct SocketWait::State : std::enable_shared_from_this<State> {
-    explicit State(asio::any_io_executor executor) : descriptor(executor), timer(executor) {}
+    explicit State(asio::any_io_executor executor) : descriptor(executor), timer(std::move(executor)) {}
 
     void start_timer(Clock::time_point when) {  // under the mutex
         timer_pending = true;

@@ -5,6 +5,7 @@
 #include <libpq-fe.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdlib>
 #include <memory>
@@ -29,13 +30,14 @@ std::vector<std::string> split(std::string_view text, char separator) {
     return parts;
 }
 
-std::string encode(std::string_view text) {
+std::string encode(std::string_view text, std::string_view plain_too = {}) {
     static constexpr std::string_view digits = "0123456789ABCDEF";
     std::string encoded;
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
         const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                           std::string_view("-._~").find(c) != std::string_view::npos;
+                           std::string_view("-._~").find(c) != std::string_view::npos ||
+                           plain_too.find(c) != std::string_view::npos;
         if (plain) {
             encoded += c;
         } else {
@@ -132,7 +134,8 @@ std::string render(const UrlOptions& options, const std::vector<UrlHost>& hosts,
     for (std::size_t i = 0; authority && i < hosts.size(); ++i) {
         const std::string& name = hosts[i].name;
         if (i != 0) uri += ',';
-        uri += name.find(':') != std::string::npos && !hosts[i].is_unix_socket() ? "[" + name + "]" : encode(name);
+        uri += name.find(':') != std::string::npos && !hosts[i].is_unix_socket() ? "[" + encode(name, ":") + "]"
+                                                                                 : encode(name);
         if (options.find("port") != nullptr) uri += ":" + std::to_string(hosts[i].port);
     }
     if (const std::string* dbname = options.find("dbname")) uri += "/" + encode(*dbname);
@@ -147,14 +150,16 @@ std::string render(const UrlOptions& options, const std::vector<UrlHost>& hosts,
 }
 
 UrlResult finish(const UrlOptions& options) {
-    static constexpr std::string_view modes[] = {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"};
+    static constexpr std::array<std::string_view, 6> modes{
+        "disable", "allow", "prefer", "require", "verify-ca", "verify-full"
+    };
     auto hosts = read_hosts(options);
     if (!hosts) return hosts.error();
     Url url;
     url.hosts = std::move(*hosts);
     url.ignored = options.ignored;
     url.sslmode = value_of(options, "sslmode");
-    if (std::ranges::find(modes, url.sslmode) == std::end(modes)) {
+    if (std::ranges::find(modes, url.sslmode) == modes.end()) {
         return UrlError{
             "sslmode is one of disable, allow, prefer, require, verify-ca, verify-full; not " + url.sslmode
         };
@@ -181,6 +186,7 @@ bool Url::uses_tcp() const {
 
 UrlResult parse_url(std::string_view text) {
     if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return UrlError{"the database URL is empty"};
+    if (text.find('\0') != std::string_view::npos) return UrlError{"there is a NUL in the database URL"};
     auto options = read_options(text);
     if (!options) return options.error();
     return finish(*options);

@@ -94,7 +94,9 @@ private:
         std::string ports;
         bool any_name = false;
         bool any_port = false;
-        for (std::string_view rest = authority; !rest.empty();) {
+        std::string_view rest = authority;
+        for (bool more = !rest.empty(); more;) {
+            more = rest.find(',') != std::string_view::npos;
             std::string_view one;
             std::tie(one, rest) = cut(rest, ',');
             std::string_view name = one;
@@ -123,7 +125,7 @@ private:
             names.pop_back();
             ports.pop_back();
         }
-        if (any_name) options.set("host", names);
+        if (any_name || names.find(',') != std::string::npos) options.set("host", names);  // each empty: the default
         if (any_port) options.set("port", ports);
         return {};
     }

@@ -67,10 +67,10 @@ public:
         err_.descriptor.assign(err.release());
         wait_to_read(out_);
         wait_to_read(err_);
-        if (!context_.deadline()) return;
-        timeout_ =
-            std::max(milliseconds(0), std::chrono::ceil<milliseconds>(*context_.deadline() - steady_clock::now()));
-        timer_.expires_at(*context_.deadline());
+        const auto deadline = context_.deadline();
+        if (!deadline) return;
+        timeout_ = std::max(milliseconds(0), std::chrono::ceil<milliseconds>(*deadline - steady_clock::now()));
+        timer_.expires_at(*deadline);
         timer_.async_wait([self = shared_from_this()](error_code error) {
             if (!error) self->stop(StopReason::timeout);
         });

@@ -22,7 +22,10 @@ public:
         while (!bytes.empty()) {
             const std::size_t end = bytes.find('\n');
             const std::string_view piece = bytes.substr(0, end);
-            if (end == std::string_view::npos) return hold(piece);
+            if (end == std::string_view::npos) {
+                hold(piece);
+                return;
+            }
             bytes.remove_prefix(end + 1);
             if (held_.empty() && piece.size() <= cap_) {
                 on_line(piece, std::size_t{0});

@@ -205,7 +205,7 @@ Message read_line(std::string_view line, std::size_t left_out, std::size_t resul
     if (object.size() != 1) return LogLine{};
     json::value& value = object.begin()->value();
 
-    if (key == "result") return read_result(std::move(value), line.size(), result_limit);
+    if (key == "result") return read_result(std::move(value), valid.size(), result_limit);
     if (key == "retry") return verdict(read_retry(value), key, R"("why" or {"after": seconds, "error": "why"})");
     if (key == "snooze") return verdict(read_snooze(value), key, R"(seconds or {"for": seconds, "reason": "why"})");
     if (key == "discard") return verdict(read_discard(value), key, R"("why" or {"error": "why"})");

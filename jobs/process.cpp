@@ -169,7 +169,7 @@ boost::system::result<Process, StartError> start_process(const ProcessSpec& spec
     sigset_t before;
     sigfillset(&all);
     ::pthread_sigmask(SIG_SETMASK, &all, &before);
-    alignas(16) std::array<std::byte, std::size_t{32} * 1024> stack;
+    alignas(16) std::array<std::byte, std::size_t{32} * 1024> stack;  // NOLINT(*-member-init): written by the child
     int descriptor = -1;
     const int pid = clone_in_place(
         child_main, stack.data() + stack.size(), CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &launch, &descriptor

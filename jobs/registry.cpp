@@ -4,7 +4,7 @@
 
 namespace jobs {
 
-void Registry::add(Kind kind) {
+void Registry::add(Kind kind) {  // NOLINT(performance-unnecessary-value-param): it is moved
     const std::string name = kind.name;
     if (!kinds_.try_emplace(name, std::move(kind)).second) {
         throw std::invalid_argument("kind " + name + " is registered twice");

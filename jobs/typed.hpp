@@ -64,8 +64,8 @@ void decode_whole(const boost::json::value& value, const std::string& pointer, T
     boost::system::error_code error;
     target = value.is_number() ? value.to_number<T>(error) : T{};
     if (value.is_number() && !error) return;
-    std::string expected = "a whole number from " + std::to_string(std::numeric_limits<T>::min()) + " to " +
-                           std::to_string(std::numeric_limits<T>::max());
+    const std::string expected = "a whole number from " + std::to_string(std::numeric_limits<T>::min()) + " to " +
+                                 std::to_string(std::numeric_limits<T>::max());
     problems.push_back(type_problem(pointer, expected, value));
 }
 

@@ -18,7 +18,7 @@ namespace queue {
 
 namespace {
 
-constexpr std::size_t chunk_bytes = 4 * 1024 * 1024;
+constexpr std::size_t chunk_bytes = std::size_t{4} * 1024 * 1024;
 constexpr std::size_t chunk_bundles = 4096;
 constexpr int read_ahead = 16 * max_bundle_jobs;  // from so many jobs on, a bundle is full by the rule
 

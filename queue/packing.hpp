@@ -11,7 +11,7 @@
 namespace queue {
 
 // The args of a bundle stay under this many bytes, unless one job alone has more.
-inline constexpr std::size_t max_bundle_bytes = 64 * 1024;
+inline constexpr std::size_t max_bundle_bytes = std::size_t{64} * 1024;
 
 struct PackedBundle {
     int jobs = 0;

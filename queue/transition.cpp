@@ -19,14 +19,14 @@ std::string_view state_name(State state) {
 }
 
 std::optional<State> state_named(std::string_view name) {
-    const auto found = std::ranges::find(names, name);
+    const auto* found = std::ranges::find(names, name);
     if (found == names.end()) return std::nullopt;
     return static_cast<State>(found - names.begin());
 }
 
 std::chrono::milliseconds backoff_delay(const Backoff& backoff, int attempt, double random) {
-    const double cap = static_cast<double>(backoff.cap.count());
-    const double first = static_cast<double>(backoff.first.count());
+    const auto cap = static_cast<double>(backoff.cap.count());
+    const auto first = static_cast<double>(backoff.first.count());
     const double delay = std::min(cap, first * std::pow(backoff.factor, std::max(attempt, 1) - 1));
     const double jittered = delay * (1 + backoff.jitter * (2 * random - 1));
     return std::chrono::milliseconds(std::llround(std::max(jittered, 0.0)));

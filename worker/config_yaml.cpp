@@ -1,8 +1,10 @@
 #include "worker/config_sources.hpp"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <sstream>
 #include <utility>
 
 namespace worker {
@@ -12,6 +14,28 @@ namespace {
 // Anchors may repeat themselves or nest in each other without end.
 constexpr int deepest = 16;
 constexpr int most_nodes = 100'000;
+
+// Reads a document and keeps nothing of it.
+class Skip : public YAML::EventHandler {
+public:
+    void OnDocumentStart(const YAML::Mark&) override {}
+    void OnDocumentEnd() override {}
+    void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+    void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+    void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+    void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+    void OnSequenceEnd() override {}
+    void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+    void OnMapEnd() override {}
+};
+
+// Whether something follows the first document. YAML::LoadAll tells it too, but never ends on a text like ",a: 1".
+bool has_more(const std::string& text) {
+    std::istringstream input(text);
+    YAML::Parser parser(input);
+    Skip skip;
+    return parser.HandleNextDocument(skip) && static_cast<bool>(parser);
+}
 
 class Converter {
 public:
@@ -67,10 +91,10 @@ private:
 
 Node parse_yaml(const std::string& text, const std::string& file, std::vector<Problem>& problems) {
     try {
-        const std::vector<YAML::Node> documents = YAML::LoadAll(text);
-        if (documents.empty()) return {};
-        if (documents.size() > 1) problems.push_back({"", file, "holds several YAML documents; keep one"});
-        return Converter(file, problems).convert(documents.front());
+        if (has_more(text)) {
+            problems.push_back({"", file, "holds several YAML documents, or text outside of one; keep one document"});
+        }
+        return Converter(file, problems).convert(YAML::Load(text));
     } catch (const YAML::Exception& error) {
         const std::string line = error.mark.is_null() ? "" : ":" + std::to_string(error.mark.line + 1);
         problems.push_back({"", file + line, "is not YAML: " + error.msg});

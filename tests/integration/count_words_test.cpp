@@ -4,6 +4,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/outcome_text.hpp"
 #include "tests/support/run.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 #include <boost/json/serialize.hpp>
 
@@ -42,8 +43,9 @@ struct Row {
 }  // namespace
 
 TEST_CASE("count_words counts lines, words and terms of any bytes", "[jobs][exec][count_words]") {
-    std::string name = (fs::temp_directory_path() / "count words'\"$ XXXXXX").string();
-    const fs::path folder = ::mkdtemp(name.data());
+    const tests::TemporaryFolder temporary;
+    const fs::path folder = temporary.path() + "/count words'\"$ ";
+    fs::create_directory(folder);
     const auto row = GENERATE(values<Row>({
         {"", R"(complete {"lines":0,"words":0,"terms":[]})"},
         {"one two\n\nTree tree, tree.\nno end", R"(complete {"lines":4,"words":7,"terms":[{"term":"tree","count":3}]})"
@@ -65,7 +67,6 @@ TEST_CASE("count_words counts lines, words and terms of any bytes", "[jobs][exec
     ::setenv("EXEC_TEST_FILE", (folder / "file").c_str(), 1);
     REQUIRE(std::system("gzip -k -- \"$EXEC_TEST_FILE\"") == 0);
     CHECK(count_words({{"path", (folder / "file.gz").string()}}) == row.expected);
-    fs::remove_all(folder);
 }
 
 TEST_CASE("count_words discards what it cannot read", "[jobs][exec][count_words]") {
@@ -73,29 +74,24 @@ TEST_CASE("count_words discards what it cannot read", "[jobs][exec][count_words]
     CHECK(count_words({{"path", "/usr"}}) == "discard: exit code 65\nnot a file: /usr");
     CHECK(count_words(boost::json::object()) == "discard: exit code 65\nargs need a \"path\"");
 
-    std::string name = (fs::temp_directory_path() / "count_words_XXXXXX").string();
-    const fs::path folder = ::mkdtemp(name.data());
-    const fs::path damaged = folder / "damaged.gz";
-    std::ofstream(damaged) << std::string("\x1F\x8B\x08\0\0\0\0\0\0\3zzz", 13);
-    const std::string outcome = count_words({{"path", damaged.string()}});
+    const tests::TemporaryFolder folder;
+    folder.write("damaged.gz", std::string("\x1F\x8B\x08\0\0\0\0\0\0\3zzz", 13));
+    const std::string damaged = folder.path() + "/damaged.gz";
+    const std::string outcome = count_words({{"path", damaged}});
     CHECK(outcome.starts_with("discard: exit code 65\n"));
-    CHECK(outcome.ends_with("damaged: " + damaged.string()));
-    fs::remove_all(folder);
+    CHECK(outcome.ends_with("damaged: " + damaged));
 }
 
 TEST_CASE("count_words reports progress on the way through a long file", "[jobs][exec][count_words]") {
-    std::string name = (fs::temp_directory_path() / "count_words_XXXXXX").string();
-    const fs::path folder = ::mkdtemp(name.data());
-    {
-        std::ofstream file(folder / "long");
-        for (int line = 0; line < 45'000; ++line) file << "some line\n";
-    }
+    const tests::TemporaryFolder folder;
+    std::string text;
+    for (int line = 0; line < 45'000; ++line) text += "some line\n";
+    folder.write("long", text);
     std::vector<std::string> progress;
-    const std::string outcome = count_words({{"path", (folder / "long").string()}}, &progress);
+    const std::string outcome = count_words({{"path", folder.path() + "/long"}}, &progress);
     CHECK(progress == std::vector<std::string>{"20000/0", "40000/0", "45000/45000"});
     CHECK(
         outcome ==
         R"(complete {"lines":45000,"words":90000,"terms":[{"term":"line","count":45000},{"term":"some","count":45000}]})"
     );
-    fs::remove_all(folder);
 }

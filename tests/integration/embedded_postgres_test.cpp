@@ -3,15 +3,15 @@
 #include "worker/embedded_postgres.hpp"
 
 #include "tests/support/catch.hpp"
+#include "tests/support/process_end.hpp"
 #include "tests/support/psql.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 #include <fmt/format.h>
 
-#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,6 +23,7 @@
 #include <set>
 
 namespace fs = std::filesystem;
+using tests::ends;
 using tests::psql;
 using worker::EmbeddedPostgres;
 
@@ -30,23 +31,18 @@ namespace {
 
 // A new folder for one test, which user postgres may pass.
 struct Folder {
-    Folder() {
-        std::string name = "/tmp/task-worker-embedded-XXXXXX";
-        REQUIRE(mkdtemp(name.data()) != nullptr);
-        path = name;
-        fs::permissions(path, fs::perms(0755));
-    }
+    Folder() { fs::permissions(path, fs::perms(0755)); }
     ~Folder() {
         // A killed owner leaves the socket's folder to the next start, which a test may not have.
         std::ifstream holder(path / "holder");
         std::string pid;
         std::string socket_folder;
         if (holder >> pid >> socket_folder) fs::remove_all(socket_folder);
-        fs::remove_all(path);
     }
     Folder(const Folder&) = delete;
     Folder& operator=(const Folder&) = delete;
-    fs::path path;
+    tests::TemporaryFolder folder;
+    fs::path path = folder.path();
 };
 
 // A folder with a cluster that was stopped cleanly: copied, since making one costs a second.
@@ -80,16 +76,6 @@ fs::path socket_folder_of(const EmbeddedPostgres& postgres) {
     return psql(postgres.url(), "show unix_socket_directories").at(0).at(0);
 }
 
-// Waits for the end of a process that is not our child; false when it lives on for ten seconds.
-bool ends_soon(pid_t process) {
-    const int watched = static_cast<int>(syscall(SYS_pidfd_open, process, 0));
-    if (watched < 0) return errno == ESRCH;
-    pollfd event{.fd = watched, .events = POLLIN, .revents = 0};
-    const bool ended = poll(&event, 1, 10'000) == 1;
-    close(watched);
-    return ended;
-}
-
 // A process that owns a server on `folder` and waits to be killed.
 struct Owner {
     explicit Owner(const fs::path& folder) {
@@ -109,7 +95,7 @@ struct Owner {
     }
     ~Owner() {
         kill_it();
-        ends_soon(server);
+        ends(server);
     }
     void kill_it() {
         if (pid <= 0) return;
@@ -186,7 +172,7 @@ TEST_CASE("EmbeddedPostgres ends when its owner is killed, and the data is found
 
     SECTION("after the server has gone") {
         owner.kill_it();
-        CHECK(ends_soon(owner.server));
+        CHECK(ends(owner.server));
     }
     SECTION("while the server is still going") {
         owner.kill_it();
@@ -194,13 +180,13 @@ TEST_CASE("EmbeddedPostgres ends when its owner is killed, and the data is found
     SECTION("with the server killed as well, its pid file left") {
         kill(owner.server, SIGKILL);
         owner.kill_it();
-        CHECK(ends_soon(owner.server));
+        CHECK(ends(owner.server));
         CHECK(fs::exists(folder.path / "data/postmaster.pid"));
     }
 
     const EmbeddedPostgres next(fast(folder.path));
     CHECK(psql(next.url(), "select n from kept") == tests::TextRows{{"7"}});
-    CHECK(ends_soon(owner.server));
+    CHECK(ends(owner.server));
 }
 
 TEST_CASE("EmbeddedPostgres removes the socket folder of a killed owner", "[worker][embedded][db]") {
@@ -208,7 +194,7 @@ TEST_CASE("EmbeddedPostgres removes the socket folder of a killed owner", "[work
     Owner owner(folder.path);
     const fs::path left = psql(worker::read_embedded_holder(folder.path)->url, "show unix_socket_directories")[0][0];
     owner.kill_it();
-    REQUIRE(ends_soon(owner.server));
+    REQUIRE(ends(owner.server));
     const EmbeddedPostgres next(fast(folder.path));
     CHECK_FALSE(fs::exists(left));
 }

@@ -120,6 +120,10 @@ TEST_CASE("read_line holds results against their limit", "[jobs][exec]") {
         read("{\"result\": \"aa", 5000) ==
         "on success discard: its result of 5014 bytes is over the limit of 1000 bytes"
     );
+    CHECK(  // bytes that are no UTF-8 grow threefold
+        read("{\"result\": \"" + std::string(400, '\xFF') + "\"}") ==
+        "on success discard: its result of 1202 bytes is over the limit of 1000 bytes"
+    );
     CHECK(read("{\"retry\": \"aa", 5000) == "verdict retry: the program's \"retry\" line is not JSON: it is too long");
 }
 

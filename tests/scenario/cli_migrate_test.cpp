@@ -1,0 +1,56 @@
+// migrate and check: the real program against a real database.
+
+#include "tests/support/catch.hpp"
+#include "tests/support/database.hpp"
+#include "tests/support/shell.hpp"
+
+using namespace tests;
+
+TEST_CASE("migrate goes up, shows where it is, and down", "[worker][cli][scenario]") {
+    const TestDatabase database(TestDatabase::Content::empty);
+    const Shell shell(database.url());
+    CHECK(holds(shell.run({"migrate", "status"}).output, "pending"));
+    const Finished up = shell.run({"migrate", "up"});
+    CHECK(up.code == 0);
+    CHECK(holds(up.output, "applying 0001_create_queue\n"));
+    CHECK(shell.run({"migrate", "up"}).output == "nothing to apply\n");
+    CHECK_FALSE(holds(shell.run({"migrate", "status"}).output, "pending"));
+    CHECK(holds(shell.run({"migrate", "status", "--json"}).output, "{\"version\": 1, \"name\": \"0001_create_queue\""));
+    CHECK(holds(shell.run({"migrate", "down"}).output, "taking back 00"));
+    CHECK(holds(shell.run({"migrate", "status"}).output, "pending"));
+    CHECK(shell.run({"migrate", "down", "--to", "0"}).code == 0);
+    CHECK(shell.run({"migrate", "down"}).output == "nothing to take back\n");
+}
+
+TEST_CASE("migrate sql prints what migrate up does", "[worker][cli][scenario]") {
+    const TestDatabase database(TestDatabase::Content::empty);
+    const Shell shell(database.url());
+    const Finished sql = Shell("").run({"migrate", "sql"});
+    REQUIRE(sql.code == 0);
+    database.psql(sql.output);
+    CHECK(shell.run({"migrate", "up"}).output == "nothing to apply\n");
+    CHECK_FALSE(holds(shell.run({"migrate", "status"}).output, "another text"));
+    CHECK(shell.run({"enqueue", "echo"}).code == 0);
+}
+
+TEST_CASE("check shows values with their sources, the schema and the budget", "[worker][cli][scenario]") {
+    const TestDatabase database;
+    const Shell shell(database.url());
+    shell.folder.write("config.yml", "database:\n  pool_size: 3\n  max_overflow: 4\n");
+    const Finished fits = shell.run({"check"});
+    INFO(fits.output << fits.errors);
+    CHECK(fits.code == 0);
+    CHECK(holds(fits.output, "config.yml:2"));
+    CHECK(holds(fits.output, "environment variable DATABASE_URL"));
+    CHECK(holds(fits.output, "PostgreSQL 15."));
+    CHECK(holds(fits.output, "schema current"));
+    CHECK(holds(fits.output, "one more worker with this configuration takes 9: it fits"));
+    CHECK(holds(shell.run({"check", "--json"}).output, "\"schema\": \"current\""));
+
+    CHECK(shell.run({"check", "--set", "database.max_connections=5"}).code == 5);
+    CHECK(shell.run({"check", "--set", "database.max_connections=5", "--set", "database.budget=warn"}).code == 0);
+    CHECK(Shell("").run({"check"}).code == 0);
+    CHECK(Shell("").run({"check", "--url", "postgresql://postgres:secret@127.0.0.1:1/d"}).code == 3);
+    CHECK_FALSE(holds(Shell("").run({"check", "--url", "postgresql://postgres:secret@127.0.0.1:1/d"}).output, "secret")
+    );
+}
