@@ -4,6 +4,7 @@
 #include "tests/support/fault_proxy.hpp"
 #include "tests/support/faults_bed.hpp"
 
+#include <stdexcept>
 #include <string>
 #include <thread>
 
@@ -23,6 +24,14 @@ struct NetworkBed {
     FaultBed bed{database.url()};
     FaultProxy proxy{shared_socket()};
     WorkerProcess worker{proxy.url(database.name()), FaultBed::environment(), bed.arguments()};
+
+    void await_return(int connections) const {
+        const auto limit = FaultBed::now() + 30s;
+        while (proxy.accepted() == connections) {
+            if (FaultBed::now() > limit) throw std::runtime_error("nobody has connected again");
+            std::this_thread::yield();
+        }
+    }
 };
 
 }  // namespace
@@ -34,7 +43,7 @@ TEST_CASE("connections that are cut again and again cost no job", "[scenario][fa
         test.bed.await_running();
         const int before = test.proxy.accepted();
         test.proxy.cut();
-        while (test.proxy.accepted() == before) std::this_thread::yield();  // somebody has come back
+        test.await_return(before);
     }
     const auto since = FaultBed::now();
     test.bed.enqueue(10);

@@ -73,7 +73,7 @@ TEST_CASE("a server that is away longer than a lease kills nobody", "[scenario][
     bed.await_running();
     server.stop(OwnServer::Stop::immediate);
     for (WorkerProcess* worker : {&one, &two}) {
-        CHECK_THAT(worker->wait_for_line("cannot connect"), Contains("Is the server running"));
+        worker->wait_for_line("Is the server running");
         worker->wait_for_line("no heartbeat was accepted for two thirds of lease_timeout: stopping every handler");
     }
     server.start();
@@ -117,7 +117,7 @@ TEST_CASE("a server without a free connection is waited for, and the log says wh
         do {
             hoard.take_from_worker(server.url());
         } while (hoard.size() < 20);
-        CHECK_THAT(worker.wait_for_line("cannot connect"), Contains("too many clients already"));
+        worker.wait_for_line("too many clients already");
         CHECK_THAT(worker.wait_for_line("heartbeat not accepted"), Contains("terminating connection"));
     }
     const auto since = FaultBed::now();
@@ -140,7 +140,7 @@ TEST_CASE("a restart of PgBouncer costs no job and no worker", "[scenario][fault
         bed.enqueue(100);
         bed.await_running();
         pooler.stop();
-        CHECK_THAT(worker.wait_for_line("cannot connect"), Contains("Is the server running"));
+        worker.wait_for_line("Is the server running");
         pooler.start();
         const auto since = FaultBed::now();
         bed.enqueue(10);
