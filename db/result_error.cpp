@@ -39,9 +39,37 @@ std::string describe_target(const PGconn* connection) {
     return (host.empty() ? std::string("the server") : host) + ":" + text(PQport(connection));
 }
 
+namespace {
+
+// What to do, where libpq only says what is wrong.
+std::string_view way_out(std::string_view text) {
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 3> known{{
+        {"certificate verify failed",
+         "; the server's certificate has expired, or is not signed by an authority in sslrootcert: renew it, or set "
+         "sslrootcert to its authority's file"},
+        {"does not match host name", "; connect by a name that the certificate carries, or renew it with this name"},
+        {"server does not support SSL", "; turn on ssl in the server, or choose a weaker sslmode"},
+    }};
+    for (const auto& [words, hint] : known) {
+        if (text.find(words) != std::string_view::npos) return hint;
+    }
+    return {};
+}
+
+}  // namespace
+
 Error connect_error(const PGconn* connection) {
     std::string text = PQerrorMessage(connection);
     while (!text.empty() && text.back() == '\n') text.pop_back();
+    text += way_out(text);
+    if (text.find("unsupported startup parameter: options") != std::string::npos) {
+        return Error(
+            ErrorKind::usage,
+            "a connection pooler stands in front of the database: set pooler to transaction (DB_POOLER=transaction), "
+            "and direct_url past it: " +
+                text
+        );
+    }
     // libpq keeps no SQLSTATE of a failed login; the server's words for those that matter are stable in English and
     // begin the same in no other case. A server with other lc_messages gives a plain connection error.
     constexpr std::array<std::pair<std::string_view, std::string_view>, 8> known{{

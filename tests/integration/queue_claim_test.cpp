@@ -1,6 +1,7 @@
 #include "db/transaction.hpp"
 #include "queue/claim.hpp"
 #include "queue/release.hpp"
+#include "tests/support/background.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/queue_fixture.hpp"
 
@@ -33,9 +34,6 @@ ClaimRequest request_of(WorkerId worker, std::int64_t claim, int jobs) {
     request.rows = jobs;
     return request;
 }
-
-const db::Statement hold_sql{"test_hold", "select pg_advisory_lock(1)"};
-const db::Statement let_go_sql{"test_let_go", "select pg_advisory_unlock(1)"};
 
 }  // namespace
 
@@ -244,15 +242,14 @@ TEST_CASE("claim_bundles leaves a row that changes under it whole, for the sweep
             perform pg_advisory_xact_lock_shared(1);
             return bit_count(mask::bit(64));
         end $$)sql");
-    boost::asio::io_context other;
-    db::Session holder = queue.database.session(other);
-    tests::run(other, [&] { return holder.execute(hold_sql); });
+    tests::OpenTransaction holder(queue.database);
+    holder.execute("select pg_advisory_xact_lock(1)");
     std::thread canceller([&] {
         while (queue.value("select count(*) from pg_locks where locktype = 'advisory' and not granted") == "0") {
         }
         queue.database.psql("update task_queue.bundles set members = members - 2, pending = pending - 2 where id = 128"
         );
-        tests::run(other, [&] { return holder.execute(let_go_sql); });
+        holder.commit();
     });
     const auto bundles = queue.claim(worker, 5);
     canceller.join();

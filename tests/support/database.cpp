@@ -2,6 +2,7 @@
 
 #include "db/connection.hpp"
 #include "db/migrations.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/support/private_server.hpp"
 #include "tests/support/run.hpp"
 
@@ -9,6 +10,7 @@
 
 #include <atomic>
 #include <cstdio>
+#include <cstdlib>
 #include <stdexcept>
 
 namespace tests {
@@ -17,8 +19,22 @@ namespace {
 
 const std::string template_name = "template_migrated";
 
+enum class Route { direct, pooler, pooler_and_direct };
+
+Route route() {
+    static const Route chosen = [] {
+        const char* const text = std::getenv("TASK_WORKER_TEST_ROUTE");
+        const std::string_view name = text == nullptr ? "" : text;
+        if (name.empty()) return Route::direct;
+        if (name == "pooler") return Route::pooler;
+        if (name == "pooler+direct") return Route::pooler_and_direct;
+        throw std::runtime_error("TASK_WORKER_TEST_ROUTE is pooler, pooler+direct or not set");
+    }();
+    return chosen;
+}
+
 PrivateServer& server() {
-    static PrivateServer only;
+    static PrivateServer only(route() != Route::direct);
     return only;
 }
 
@@ -60,14 +76,36 @@ TestDatabase::~TestDatabase() {
     }
 }
 
+db::ConnectionSettings TestDatabase::settings() const {
+    if (route() == Route::direct) return {.url = url_, .application_name = "task-worker tests"};
+    return {
+        .url = server().pooler_url(name_), .pooler = db::Pooler::transaction, .application_name = "task-worker tests"
+    };
+}
+
+db::ConnectionSettings TestDatabase::direct_settings() const {
+    if (route() == Route::pooler) throw std::runtime_error("this route has no direct way");
+    return {.url = url_, .application_name = "task-worker tests"};
+}
+
 db::Session TestDatabase::session(boost::asio::io_context& context) const {
     return open_session(context, settings());
+}
+
+db::Session TestDatabase::direct_session(boost::asio::io_context& context) const {
+    return open_session(context, direct_settings());
 }
 
 std::string TestDatabase::value(const std::string& sql) const {
     const TextRows rows = psql(sql);
     if (rows.size() != 1 || rows.front().size() != 1) throw std::runtime_error("not one value: " + sql);
     return rows.front().front();
+}
+
+bool skipped_without_direct(std::string_view why) {
+    if (route() != Route::pooler) return false;
+    fmt::print("skipped: {}: {}\n", Catch::getResultCapture().getCurrentTestName(), why);
+    return true;
 }
 
 }  // namespace tests

@@ -4,6 +4,9 @@
 // of its own for each test, cloned from a migrated template.
 //
 // Nothing is left behind, however the process ends. Several test processes run side by side without meeting.
+//
+// TASK_WORKER_TEST_ROUTE says how sessions reach it: directly when it is not set; `pooler`: through a PgBouncer in
+// transaction mode; `pooler+direct`: the same, with the server as direct_url.
 
 #include "db/session.hpp"
 #include "db/settings.hpp"
@@ -32,11 +35,13 @@ public:
     TestDatabase& operator=(const TestDatabase&) = delete;
 
     const std::string& name() const { return name_; }
-    const std::string& url() const { return url_; }
-    db::ConnectionSettings settings() const { return {.url = url_, .application_name = "task-worker tests"}; }
+    const std::string& url() const { return url_; }  // the server's, whatever the route
+    db::ConnectionSettings settings() const;         // of the route
+    db::ConnectionSettings direct_settings() const;  // past the pooler, which only a route with such a way has
 
     // A session on a connection of its own. Blocks; `context` must live longer than the session.
     db::Session session(boost::asio::io_context& context) const;
+    db::Session direct_session(boost::asio::io_context& context) const;
 
     TextRows psql(const std::string& sql) const { return tests::psql(url_, sql); }
     // The one value of the one row.
@@ -46,5 +51,8 @@ private:
     std::string name_;
     std::string url_;
 };
+
+// Whether the route has no way past the pooler; then it prints that the test is skipped, and why.
+bool skipped_without_direct(std::string_view why);
 
 }  // namespace tests

@@ -1,5 +1,7 @@
 #include "tests/support/private_server.hpp"
 
+#include "tests/support/pgbouncer.hpp"
+#include "tests/support/psql.hpp"
 #include "worker/embedded_postgres.hpp"
 
 #include <fcntl.h>
@@ -11,6 +13,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <stdexcept>
 #include <system_error>
 #include <tuple>
@@ -76,7 +79,7 @@ void write_line(int file, char kind, std::string text) {
 }
 
 // The keeper's life. It holds nothing of the tests' but its two ends of the pipes.
-[[noreturn]] void keep(int alive, int report) {
+[[noreturn]] void keep(int alive, int report, bool with_pooler) {
     setsid();  // Ctrl-C is not for it
     for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGABRT, SIGSEGV}) signal(number, SIG_DFL);
     signal(SIGPIPE, SIG_IGN);
@@ -90,7 +93,10 @@ void write_line(int file, char kind, std::string text) {
              .durable = false,
              .server_settings = {"max_connections=200", "autovacuum=off", "max_wal_size=256MB"}}
         );
-        write_line(low_report, ready, postgres.url(first_database));
+        std::optional<PgBouncer> pooler;
+        if (with_pooler) pooler.emplace(psql(postgres.url(), "show unix_socket_directories").at(0).at(0));
+        const std::string pooler_folder = pooler ? pooler->folder().string() : std::string();
+        write_line(low_report, ready, pooler_folder + ' ' + postgres.url(first_database));
         read_line(low_alive);
     } catch (const std::exception& error) {
         write_line(low_report, failed, error.what());
@@ -100,14 +106,14 @@ void write_line(int file, char kind, std::string text) {
 
 }  // namespace
 
-PrivateServer::PrivateServer() : owner_(getpid()) {
+PrivateServer::PrivateServer(bool pooler) : owner_(getpid()) {
     std::array<int, 2> alive{};
     std::array<int, 2> report{};
     if (pipe2(alive.data(), O_CLOEXEC) != 0 || pipe2(report.data(), O_CLOEXEC) != 0) fail("pipe");
     const pid_t between = fork();  // ends at once, so that the keeper has no parent among the tests
     if (between < 0) fail("fork");
     if (between == 0) {
-        if (fork() == 0) keep(alive[0], report[1]);
+        if (fork() == 0) keep(alive[0], report[1], pooler);
         _exit(0);
     }
     waitpid(between, nullptr, 0);
@@ -121,7 +127,9 @@ PrivateServer::PrivateServer() : owner_(getpid()) {
         close(from_keeper_);
         throw std::runtime_error("the tests' PostgreSQL did not start: " + line.substr(line.empty() ? 0 : 1));
     }
-    base_ = line.substr(1, line.size() - 1 - first_database.size());
+    const std::size_t space = line.find(' ');
+    pooler_ = line.substr(1, space - 1);
+    base_ = line.substr(space + 1, line.size() - space - 1 - first_database.size());
 }
 
 PrivateServer::~PrivateServer() {
@@ -133,6 +141,10 @@ PrivateServer::~PrivateServer() {
 
 std::string PrivateServer::url(std::string_view database) const {
     return base_ + std::string(database);
+}
+
+std::string PrivateServer::pooler_url(std::string_view database) const {
+    return PgBouncer::url_in(pooler_, database);
 }
 
 }  // namespace tests

@@ -1,0 +1,109 @@
+// Worker processes behind a PgBouncer in transaction mode, with a direct way past it and without.
+#include "tests/support/catch.hpp"
+#include "tests/support/command.hpp"
+#include "tests/support/database.hpp"
+#include "tests/support/faults_bed.hpp"
+#include "tests/support/pgbouncer.hpp"
+
+#include <string>
+
+using namespace tests;
+using Catch::Contains;
+
+namespace {
+
+std::string server_folder() {
+    return psql(server_url(), "show unix_socket_directories").at(0).at(0);
+}
+
+struct PoolerBed {
+    TestDatabase database;
+    FaultBed bed{database.url()};
+    PgBouncer pooler{server_folder()};
+
+    Process::Environment environment(bool direct) const {
+        Process::Environment all = FaultBed::environment({{"DB_POOLER", "transaction"}});
+        if (direct) all["DATABASE_DIRECT_URL"] = database.url();
+        return all;
+    }
+    std::string url() const { return pooler.url(database.name()); }
+};
+
+}  // namespace
+
+TEST_CASE("workers behind a pooler run every job once", "[pooler][worker]") {
+    PoolerBed test;
+    const bool direct = GENERATE(true, false);
+    INFO("direct_url " << direct);
+    const WorkerProcess one(test.url(), test.environment(direct), test.bed.arguments());
+    const WorkerProcess two(test.url(), test.environment(direct), test.bed.arguments());
+    test.bed.enqueue(200);
+    test.bed.await_finished();
+    CHECK(test.bed.loss().empty());
+    CHECK(test.bed.value("select max(attempt) from task_queue.finished_bundles") == "1");
+    CHECK(test.bed.value("select count(*) from task_queue.workers where dead_at is null") == "2");
+    for (const WorkerProcess* worker : {&one, &two}) CHECK_THAT(worker->output(), !Contains("\"level\":\"warn"));
+}
+
+TEST_CASE("a worker behind a pooler hears of new jobs by direct_url", "[pooler][worker]") {
+    PoolerBed test;
+    // It would look by itself after ten minutes.
+    Process::Environment environment = test.environment(true);
+    environment["TASK_WORKER_WORKER_POLL"] = "10m";
+    const WorkerProcess worker(test.url(), environment, test.bed.arguments());
+    test.bed.await("select hungry from task_queue.workers", "t");
+    test.bed.enqueue(1);
+    test.bed.await_finished();
+    CHECK(test.bed.loss().empty());
+}
+
+TEST_CASE("a worker behind a pooler without direct_url polls", "[pooler][worker]") {
+    PoolerBed test;
+    const WorkerProcess worker(test.url(), test.environment(false), test.bed.arguments());
+    test.bed.await("select hungry from task_queue.workers", "t");
+    test.bed.enqueue(1);
+    test.bed.await_finished();
+    CHECK(test.bed.value("select count(*) from pg_stat_activity where query ilike 'listen%'") == "0");
+}
+
+TEST_CASE("a worker behind a pooler migrates past it", "[pooler][migrate]") {
+    const TestDatabase database(TestDatabase::Content::empty);
+    const PgBouncer pooler(server_folder());
+    const Finished finished = run_command({
+        .words = {TASK_WORKER_BINARY, "migrate", "up"},
+        .environment =
+            {{"DATABASE_URL", pooler.url(database.name())},
+             {"DB_POOLER", "transaction"},
+             {"DATABASE_DIRECT_URL", database.url()}},
+        .folder = "/",
+    });
+    INFO(finished.errors);
+    CHECK(finished.code == 0);
+    CHECK(database.value("select to_regclass('task_queue.bundles') is not null") == "t");
+}
+
+TEST_CASE("a pooler that is not configured is named, whether it passes start-up options on or not", "[pooler]") {
+    PoolerBed test;
+    SECTION("it refuses them") {
+        const Finished finished = run_command({
+            .words = {TASK_WORKER_BINARY, "batch", "list"},
+            .environment = {{"DATABASE_URL", test.url()}},
+            .folder = "/",
+        });
+        CHECK(finished.code == 2);
+        CHECK_THAT(finished.errors, Contains("a connection pooler stands in front of the database"));
+        CHECK_THAT(finished.errors, Contains("DB_POOLER=transaction"));
+        CHECK_THROWS_WITH(
+            WorkerProcess(test.url(), FaultBed::environment(), test.bed.arguments()),
+            Contains("a connection pooler stands in front of the database") && !Contains("waiting for the database")
+        );
+    }
+    SECTION("it ignores them") {
+        const PgBouncer lenient(server_folder(), {.more = "ignore_startup_parameters = options\n"});
+        WorkerProcess worker(lenient.url(test.database.name()), FaultBed::environment(), test.bed.arguments());
+        CHECK_THAT(
+            worker.wait_for_line("a connection pooler stands in front of the database"),
+            Contains("\"level\":\"warn") && Contains("DB_POOLER")
+        );
+    }
+}
