@@ -162,6 +162,28 @@ asio::awaitable<BatchCallbacks> read_batch_callbacks(db::Session& session, Batch
     };
 }
 
+// What is served leaves the batch, so what is not comes to its first rows. Index: ix_bundles_batch_id.
+const db::Statement list_waiting_kinds_sql{"list_waiting_kinds", R"sql(
+    select distinct k.name, q.name
+    from (
+        select b.kind_id, b.queue_id
+        from task_queue.bundles b
+        where b.batch_id = $1::uuid and b.state <> 2
+        order by b.id
+        limit 1000
+    ) waiting
+    join task_queue.kinds k on k.id = waiting.kind_id
+    join task_queue.queues q on q.id = waiting.queue_id
+    order by 1, 2
+)sql"};
+
+asio::awaitable<std::vector<WaitingKind>> list_waiting_kinds(db::Session& session, BatchId batch) {
+    const db::Rows rows = co_await session.execute(list_waiting_kinds_sql, batch);
+    co_return db::map_rows(rows, [](db::Row row) {
+        return WaitingKind{.kind = row.get<std::string>(0), .queue = row.get<std::string>(1)};
+    });
+}
+
 // History has no index on batches: the days in which the batch lived are read.
 const db::Statement list_slow_jobs_sql{"list_slow_jobs", R"sql(
     select (f.id & ~127::bigint) + task_queue.first_job(f.members), k.name,

@@ -130,6 +130,15 @@ struct BatchCallbacks {  // kinds; see NewBatch
 // Throws: db::Error.
 boost::asio::awaitable<BatchCallbacks> read_batch_callbacks(db::Session& session, BatchId batch);
 
+struct WaitingKind {
+    std::string kind{};
+    std::string queue{};
+};
+
+// The kinds of the jobs that wait in a batch, with their queues: of its first 1,000 rows that no worker has.
+// Throws: db::Error.
+boost::asio::awaitable<std::vector<WaitingKind>> list_waiting_kinds(db::Session& session, BatchId batch);
+
 struct SlowJob {
     JobId job{};
     std::string kind{};

@@ -59,6 +59,7 @@ std::span<const db::Statement* const> statements() {
         &read_args_limit_sql,
         &set_args_limit_sql,
         &read_batch_callbacks_sql,
+        &list_waiting_kinds_sql,
     };
     return all;
 }

@@ -53,6 +53,7 @@ extern const db::Statement fold_batch_changes_sql;
 extern const db::Statement read_batch_status_sql;
 extern const db::Statement list_batches_sql;
 extern const db::Statement read_batch_callbacks_sql;
+extern const db::Statement list_waiting_kinds_sql;
 extern const db::Statement list_slow_jobs_sql;
 extern const db::Statement cancel_job_sql;
 extern const db::Statement record_task_progress_sql;

@@ -34,6 +34,14 @@ TEST_CASE("draw_bar fills its last cell only when all is done", "[worker][cli]")
     CHECK(draw_bar(fraction, 10) == bar);
 }
 
+TEST_CASE("draw_bar draws the failed share as x, one cell at least", "[worker][cli]") {
+    CHECK(draw_bar(0.5, 10, 0.2) == "[###xx-----]");
+    CHECK(draw_bar(0.5, 10, 0.001) == "[####x-----]");
+    CHECK(draw_bar(0.5, 10, 0.5) == "[xxxxx-----]");
+    CHECK(draw_bar(0.01, 10, 0.01) == "[----------]");
+    CHECK(draw_bar(1, 10, 1) == "[xxxxxxxxxx]");
+}
+
 TEST_CASE("cut_to_width counts characters, not bytes", "[worker][cli]") {
     CHECK(cut_to_width("äöü", 3) == "äöü");
     CHECK(cut_to_width("äöüß", 3) == "äö…");
@@ -81,12 +89,39 @@ TEST_CASE("batch_line fits any width and shows counts, rate, time left and failu
     batch.discarded = 3;
     batch.recent_rate = 340.4;
     batch.eta = 2s;
-    CHECK(batch_line(batch, 80) == "photos  [##############--------------] 512/1000 51 %  340/s  ETA 2 s  3 failed");
+    CHECK(batch_line(batch, 80) == "photos  [#############x--------------] 512/1000 51 %  340/s  ETA 2 s  3 failed");
     batch.name = std::string(200, 'x');
     for (const int columns : {1, 20, 40, 80, 200}) {
         INFO(columns);
         CHECK(shown_width(batch_line(batch, columns)) <= static_cast<std::size_t>(columns));
     }
+}
+
+TEST_CASE("batch_line colours what failed, and no more", "[worker][cli]") {
+    queue::BatchStatus batch;
+    batch.name = "b";
+    batch.total = 10;
+    batch.completed = 4;
+    CHECK(batch_line(batch, 80, true) == batch_line(batch, 80));
+    batch.discarded = 2;
+    CHECK(
+        batch_line(batch, 80, true) ==
+        "b  [############\033[31mxxxxxx\033[0m------------] 6/10 60 %\033[31m  2 failed\033[0m"
+    );
+    batch.completed = 8;
+    batch.overall_rate = 5;
+    batch.finished_at = batch.created_at + 2s;
+    CHECK(
+        batch_line(batch, 80, true) ==
+        "b  [\033[32m########################\033[0m\033[31mxxxxxx\033[0m] 10/10 100 %  5.0/s  in 2 s\033[31m  2 "
+        "failed\033[0m"
+    );
+    batch.completed = 10;
+    batch.discarded = 0;
+    CHECK(
+        batch_line(batch, 80, true).find("[\033[32m##############################\033[0m] 10/10") != std::string::npos
+    );
+    CHECK(batch_line(batch, 20, true).find('\033') == std::string::npos);  // cut: no colours
 }
 
 TEST_CASE("batch_line says 100 % only when every job has ended", "[worker][cli]") {

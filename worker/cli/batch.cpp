@@ -2,11 +2,10 @@
 
 #include "db/transaction.hpp"
 #include "queue/batches.hpp"
-#include "queue/dead.hpp"
+#include "worker/cli/batch_show.hpp"
 #include "worker/cli/batch_text.hpp"
 #include "worker/cli/commands.hpp"
 #include "worker/cli/database.hpp"
-#include "worker/cli/details.hpp"
 #include "worker/cli/errors.hpp"
 #include "worker/cli/json.hpp"
 #include "worker/cli/table.hpp"
@@ -16,8 +15,6 @@
 
 #include <fmt/format.h>
 
-#include <unistd.h>
-
 #include <string>
 #include <vector>
 
@@ -26,10 +23,6 @@ namespace asio = boost::asio;
 namespace worker::cli {
 
 namespace {
-
-std::string number_of(queue::JobId job) {
-    return std::to_string(static_cast<std::int64_t>(job));
-}
 
 asio::awaitable<int> list(db::Session& session, const Global& global, const BatchCommand& command) {
     std::vector<Cells> rows;
@@ -61,125 +54,6 @@ asio::awaitable<int> list(db::Session& session, const Global& global, const Batc
             {.title = "MADE"}
         };
         fmt::print("{}", render_table(columns, rows, table_width()));
-    }
-    co_return exit_ok;
-}
-
-// Everything that `show` shows.
-struct Story {
-    queue::BatchStatus batch;
-    queue::BatchCallbacks callbacks;
-    std::vector<queue::SlowJob> slowest;
-    std::vector<queue::DeadJob> failures;
-};
-
-std::string story_json(const Story& story) {
-    std::vector<std::string> slowest;
-    for (const queue::SlowJob& job : story.slowest) {
-        JsonObject object;
-        object.add("job", job.job).add("kind", job.kind).add("run_ms", job.run_time.count()).add("jobs", job.jobs);
-        slowest.push_back(object.add_json("args", job.args).text());
-    }
-    std::vector<std::string> failures;
-    for (const queue::DeadJob& job : story.failures) {
-        JsonObject object;
-        object.add("job", job.id).add("kind", job.kind).add("attempt", job.attempt).add("error", job.error);
-        failures.push_back(object.add("died_at", job.died_at).add_json("args", job.args).text());
-    }
-    JsonObject callbacks;
-    callbacks.add("on_finish", story.callbacks.on_finish).add("on_success", story.callbacks.on_success);
-    callbacks.add("on_failure", story.callbacks.on_failure);
-    JsonObject object = batch_json(story.batch);
-    object.add_json("callbacks", callbacks.text());
-    object.add_json("slowest", json_array(slowest));
-    return object.add_json("failures", json_array(failures)).text();
-}
-
-std::string counts_text(const queue::BatchStatus& batch) {
-    std::string text = fmt::format("{} completed, {} discarded", batch.completed, batch.discarded);
-    if (batch.cancelled > 0) text += fmt::format(", {} cancelled", batch.cancelled);
-    if (batch.running > 0) text += fmt::format(", {} running", batch.running);
-    if (batch.waiting > 0) text += fmt::format(", {} waiting", batch.waiting);
-    return text;
-}
-
-std::string span_between(db::TimePoint from, db::TimePoint to) {
-    return show_span(std::chrono::duration_cast<std::chrono::milliseconds>(to - from));
-}
-
-void print_story(const Global& global, const Story& story) {
-    const queue::BatchStatus& batch = story.batch;
-    const Terminal terminal = inspect_terminal(STDOUT_FILENO, global.no_color);
-    const Colour colour = failed_jobs(batch) > 0 ? Colour::red : Colour::green;
-    const bool coloured = terminal.colours && (failed_jobs(batch) > 0 || batch.finished_at);
-    fmt::print("{}\n\n", paint(batch_line(batch, terminal.columns), colour, coloured));
-    Details details;
-    details.add("id", batch.id).add("state", batch.state);
-    if (batch.round > 1) details.add("round", std::to_string(batch.round));
-    details.add("jobs", fmt::format("{}: {}", batch.total, counts_text(batch)));
-    if (!batch.finished_at) details.add("recent rate", show_rate(batch.recent_rate));
-    details.add("overall rate", show_rate(batch.overall_rate));
-    if (batch.eta && !batch.finished_at) details.add("time left", "about " + show_span(*batch.eta));
-    details.add("made", show_time(batch.created_at)).add_time("sealed", batch.sealed_at);
-    if (batch.finished_at) {
-        details.add(
-            "finished",
-            fmt::format(
-                "{}, after {}", show_time(*batch.finished_at), span_between(batch.created_at, *batch.finished_at)
-            )
-        );
-    }
-    details.add("on finish", story.callbacks.on_finish).add("on success", story.callbacks.on_success);
-    details.add("on failure", story.callbacks.on_failure);
-    if (batch.meta && *batch.meta != "{}") details.add("meta", *batch.meta);
-    fmt::print("{}", details.text());
-
-    if (!story.slowest.empty()) {
-        std::vector<Cells> rows;
-        for (const queue::SlowJob& job : story.slowest) {
-            const std::string of = job.jobs > 1 ? fmt::format(" (mean of {})", job.jobs) : "";
-            rows.push_back({number_of(job.job), job.kind, show_span(job.run_time) + of, job.args});
-        }
-        const std::vector<Column> columns{
-            {.title = "JOB", .right = true},
-            {.title = "KIND", .shrinks = true},
-            {.title = "RUN TIME", .right = true},
-            {.title = "ARGS", .shrinks = true}
-        };
-        fmt::print("\nSlowest jobs\n{}", render_table(columns, rows, table_width()));
-    }
-    if (!story.failures.empty()) {
-        std::vector<Cells> rows;
-        for (const queue::DeadJob& job : story.failures) {
-            rows.push_back({number_of(job.id), job.kind, std::to_string(job.attempt), job.error, job.args});
-        }
-        const std::vector<Column> columns{
-            {.title = "JOB", .right = true},
-            {.title = "KIND", .shrinks = true},
-            {.title = "ATTEMPT", .right = true},
-            {.title = "ERROR", .shrinks = true},
-            {.title = "ARGS", .shrinks = true}
-        };
-        fmt::print("\nFailures\n{}", render_table(columns, rows, table_width()));
-        const auto more = batch.discarded - static_cast<std::int64_t>(story.failures.size());
-        if (more > 0) fmt::print("and {} more: task-worker dead list --batch {}\n", more, batch.id);
-    }
-}
-
-asio::awaitable<int> show(db::Session& session, const Global& global, const BatchCommand& command) {
-    Story story;
-    story.batch = co_await find_batch(session, command.batch);
-    const queue::BatchId id = story.batch.id;
-    story.callbacks = co_await queue::read_batch_callbacks(session, id);
-    if (command.slowest > 0) story.slowest = co_await queue::list_slow_jobs(session, id, command.slowest);
-    if (command.failures > 0 && story.batch.discarded > 0) {
-        story.failures =
-            co_await queue::list_dead_jobs(session, {.jobs = {}, .kind = {}, .batch = id, .limit = command.failures});
-    }
-    if (global.json) {
-        fmt::print("{}\n", story_json(story));
-    } else {
-        print_story(global, story);
     }
     co_return exit_ok;
 }
@@ -236,7 +110,7 @@ int perform(const Global& global, const BatchCommand& command) {
         return with_session(loaded.config, {}, [&](db::Session& session) {
             switch (command.action) {
                 case BatchCommand::Action::show:
-                    return show(session, global, command);
+                    return show_batch(session, global, command);
                 case BatchCommand::Action::watch:
                     return watch(session, global, command, watched);
                 case BatchCommand::Action::seal:

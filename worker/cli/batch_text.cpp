@@ -19,6 +19,41 @@ int whole_percent(const queue::BatchStatus& batch) {
     return batch.finished_at ? 100 : 0;
 }
 
+std::string numbers_of(const queue::BatchStatus& batch) {
+    const bool finished = batch.finished_at.has_value();
+    std::string numbers = fmt::format(" {}/{} {} %", ended_jobs(batch), batch.total, whole_percent(batch));
+    const std::string rate = show_rate(finished || batch.recent_rate < 0.001 ? batch.overall_rate : batch.recent_rate);
+    if (!rate.empty()) numbers += "  " + rate;
+    if (batch.eta && ended_jobs(batch) < batch.total) numbers += "  ETA " + show_span(*batch.eta);
+    if (finished)
+        numbers +=
+            "  in " +
+            show_span(std::chrono::duration_cast<std::chrono::milliseconds>(*batch.finished_at - batch.created_at));
+    return numbers;
+}
+
+std::string failures_of(const queue::BatchStatus& batch) {
+    std::string failures;
+    if (batch.discarded > 0) failures += fmt::format("  {} failed", batch.discarded);
+    if (batch.cancelled > 0) failures += fmt::format("  {} cancelled", batch.cancelled);
+    return failures;
+}
+
+std::string bar_of(const queue::BatchStatus& batch, int cells) {
+    if (batch.total == 0) return draw_bar(batch.finished_at ? 1 : 0, cells);
+    const auto total = static_cast<double>(batch.total);
+    const auto ended = static_cast<double>(ended_jobs(batch));
+    return draw_bar(ended / total, cells, static_cast<double>(failed_jobs(batch)) / total);
+}
+
+// What completed turns green when the batch has finished; what failed is red.
+std::string paint_bar(std::string_view bar, bool finished) {
+    const std::size_t failed = std::min(bar.find('x'), bar.find_first_of("-]"));
+    const std::size_t open = bar.find_first_of("-]");
+    return "[" + paint(bar.substr(1, failed - 1), Colour::green, finished) +
+           paint(bar.substr(failed, open - failed), Colour::red, open > failed) + std::string(bar.substr(open));
+}
+
 }  // namespace
 
 std::int64_t ended_jobs(const queue::BatchStatus& batch) {
@@ -54,34 +89,26 @@ std::string batch_name(const queue::BatchStatus& batch) {
     return batch.name.empty() ? batch.id : printable(batch.name);
 }
 
-std::string batch_line(const queue::BatchStatus& batch, int columns) {
-    const bool finished = batch.finished_at.has_value();
-    std::string numbers = fmt::format(" {}/{} {} %", ended_jobs(batch), batch.total, whole_percent(batch));
-    const std::string rate = show_rate(finished || batch.recent_rate < 0.001 ? batch.overall_rate : batch.recent_rate);
-    if (!rate.empty()) numbers += "  " + rate;
-    if (batch.eta && ended_jobs(batch) < batch.total) numbers += "  ETA " + show_span(*batch.eta);
-    if (finished)
-        numbers +=
-            "  in " +
-            show_span(std::chrono::duration_cast<std::chrono::milliseconds>(*batch.finished_at - batch.created_at));
-    if (batch.discarded > 0) numbers += fmt::format("  {} failed", batch.discarded);
-    if (batch.cancelled > 0) numbers += fmt::format("  {} cancelled", batch.cancelled);
-
+std::string batch_line(const queue::BatchStatus& batch, int columns, bool colours) {
+    const std::string numbers = numbers_of(batch);
+    const std::string failures = failures_of(batch);
     constexpr int widest_bar = 30;
     constexpr int narrowest_bar = 10;
     const int brackets_and_gap = 4;
     // Room for the longest numbers there will be, so that the bar keeps its width while they change.
     const auto longest =
         2 * std::to_string(batch.total).size() + std::string_view(" / 100 %  9999/s  ETA 59 min 59 s").size();
-    const auto numbers_room = static_cast<int>(std::max(shown_width(numbers), longest));
+    const auto numbers_room = static_cast<int>(std::max(shown_width(numbers + failures), longest));
     const auto room = columns - numbers_room - brackets_and_gap - 1;  // 1: no line wraps
     const auto name_room = static_cast<std::size_t>(std::clamp(room - narrowest_bar, 8, 36));
-    const std::string name = cut_to_width(batch_name(batch), name_room);
-    const int cells = std::clamp(room - static_cast<int>(shown_width(name)), narrowest_bar, widest_bar);
-    const double share = batch.total > 0 ? static_cast<double>(ended_jobs(batch)) / static_cast<double>(batch.total)
-                         : finished      ? 1
-                                         : 0;
-    return cut_to_width(name + "  " + draw_bar(share, cells) + numbers, static_cast<std::size_t>(std::max(columns, 1)));
+    const std::string name = cut_to_width(batch_name(batch), name_room) + "  ";
+    const int cells = std::clamp(room + 2 - static_cast<int>(shown_width(name)), narrowest_bar, widest_bar);
+    const std::string bar = bar_of(batch, cells);
+    const std::string line = name + bar + numbers + failures;
+    const auto width = static_cast<std::size_t>(std::max(columns, 1));
+    if (!colours || shown_width(line) > width) return cut_to_width(line, width);
+    return name + paint_bar(bar, batch.finished_at.has_value()) + numbers +
+           paint(failures, Colour::red, !failures.empty());
 }
 
 JsonObject batch_json(const queue::BatchStatus& batch) {

@@ -18,9 +18,10 @@ std::int64_t ended_jobs(const queue::BatchStatus& batch);
 // Jobs that did not complete: discarded or cancelled.
 std::int64_t failed_jobs(const queue::BatchStatus& batch);
 
-// name  [#####-----] 512/1000 51 %  340/s  ETA 2 s  3 failed
-// as wide as `columns` at most: the bar shrinks first, then the name.
-std::string batch_line(const queue::BatchStatus& batch, int columns);
+// name  [####x-----] 512/1000 51 %  340/s  ETA 2 s  3 failed
+// as wide as `columns` at most: the bar shrinks first, then the name. In colours: what failed is red, in the bar and as
+// a number; what completed turns green when the batch has finished.
+std::string batch_line(const queue::BatchStatus& batch, int columns, bool colours = false);
 
 // 3.4/s, 340/s; empty below one in a thousand seconds.
 std::string show_rate(double jobs_per_second);

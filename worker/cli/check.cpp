@@ -8,7 +8,6 @@
 #include "worker/cli/json.hpp"
 #include "worker/cli/table.hpp"
 #include "worker/cli/terminal.hpp"
-#include "worker/embedded_postgres.hpp"
 #include "worker/startup.hpp"
 
 #include <fmt/format.h>
@@ -30,7 +29,20 @@ struct Found {
     db::SchemaState schema = db::SchemaState::missing;
     std::optional<db::Budget> budget;  // empty: the schema is not understood
     int next_worker = 0;               // connections of one more worker with this configuration
-    bool fits() const { return !budget || budget->total + next_worker <= budget->limit; }
+
+    // Connections that are free beside that worker; negative: too few.
+    int to_spare() const { return budget->limit - budget->total - next_worker; }
+    bool fits() const { return !budget || to_spare() >= 0; }
+};
+
+// Everything that there is to say.
+struct Report {
+    LoadedConfig loaded;
+    bool has_database = false;  // one is meant
+    std::optional<Found> found;
+    std::vector<std::string> problems;
+    std::vector<std::string> notes;
+    int code = exit_ok;
 };
 
 const char* name_of(db::SchemaState state) {
@@ -58,32 +70,79 @@ asio::awaitable<int> look(db::Session& session, const Config& config, Found& fou
     co_return exit_ok;
 }
 
-void print_settings(const LoadedConfig& loaded) {
-    std::vector<Cells> rows;
-    for (const Setting& setting : loaded.settings) rows.push_back({setting.key, setting.value, setting.source});
-    const std::vector<Column> columns{
-        {.title = "KEY"}, {.title = "VALUE", .shrinks = true}, {.title = "SOURCE", .shrinks = true}
-    };
-    fmt::print("{}", render_table(columns, rows, table_width()));
-    for (const std::string& note : loaded.notes) fmt::print("note: {}\n", note);
+std::string budget_verdict(const Found& found) {
+    const std::string limit =
+        found.budget->limit_is_configured ? "database.max_connections" : "the server's max_connections";
+    const std::string one_more = fmt::format("one more worker with this configuration takes {}", found.next_worker);
+    if (found.fits()) return fmt::format("{}: it fits, with {} to spare", one_more, found.to_spare());
+    return fmt::format(
+        "{}, {} too many for {} ({}): lower database.pool_size and database.max_overflow, raise {}, or put a PgBouncer "
+        "between (database.pooler: transaction)",
+        one_more,
+        -found.to_spare(),
+        limit,
+        found.budget->limit,
+        limit
+    );
 }
 
-std::string budget_verdict(const Found& found) {
-    const int free = found.budget->limit - found.budget->total;
-    if (found.fits()) {
-        return fmt::format(
-            "one more worker with this configuration takes {}: it fits, with {} to spare",
-            found.next_worker,
-            free - found.next_worker
-        );
+void visit_database(Report& report) {
+    try {
+        Found answer;
+        const Config& config = report.loaded.config;
+        with_session(config, {.needs_schema = false}, [&](db::Session& session) {
+            return look(session, config, answer);
+        });
+        report.found = std::move(answer);
+    } catch (...) {
+        const Ending ending = describe_failure(std::current_exception());
+        report.problems.push_back(ending.text);
+        report.code = ending.code;
     }
-    return fmt::format(
-        "one more worker with this configuration takes {}, but {} are free: lower database.pool_size and "
-        "database.max_overflow, raise the server's max_connections, or put a PgBouncer between (database.pooler: "
-        "transaction)",
-        found.next_worker,
-        free
-    );
+}
+
+void judge(Report& report) {
+    const Found& found = *report.found;
+    if (found.schema != db::SchemaState::current) {
+        report.problems.push_back(schema_trouble(found.schema));
+        report.code = exit_schema;
+    } else if (!found.fits() && report.loaded.config.database.budget == BudgetMode::enforce) {
+        report.problems.push_back(budget_verdict(found));
+        report.code = exit_budget;
+    } else if (!found.fits()) {
+        report.notes.push_back(budget_verdict(found));
+    }
+}
+
+// The embedded database is chosen after the settings were listed.
+void show_embedded(LoadedConfig& loaded) {
+    for (Setting& setting : loaded.settings) {
+        const std::string& url = loaded.config.database.shown_url;
+        if (setting.key == "database.url" && setting.value != url) {
+            setting.value = url;
+            setting.source = "task-worker dev";
+        }
+    }
+}
+
+Report make_report(const Global& global) {
+    Report report;
+    report.loaded = load_config(config_request(global));
+    report.notes = report.loaded.notes;
+    for (const Problem& problem : report.loaded.problems) report.problems.push_back(describe(problem));
+    if (!report.problems.empty()) {
+        report.code = exit_usage;
+        return report;
+    }
+    report.has_database = choose_database(global, report.loaded.config);
+    show_embedded(report.loaded);
+    if (report.has_database) {
+        visit_database(report);
+    } else {
+        report.notes.emplace_back("no database: the embedded one is not running (task-worker dev starts it)");
+    }
+    if (report.found) judge(report);
+    return report;
 }
 
 std::string budget_json(const db::Budget& budget, const Found& found) {
@@ -96,83 +155,89 @@ std::string budget_json(const db::Budget& budget, const Found& found) {
     return object.add("next_worker", found.next_worker).add("fits", found.fits()).text();
 }
 
-void print_json(const LoadedConfig& loaded, const std::optional<Found>& found, bool has_url) {
-    std::vector<std::string> settings;
-    for (const Setting& setting : loaded.settings) {
-        settings.push_back(
-            JsonObject().add("key", setting.key).add("value", setting.value).add("source", setting.source).text()
-        );
-    }
-    std::vector<std::string> problems;
-    for (const Problem& problem : loaded.problems) problems.push_back(describe(problem));
-    std::optional<std::string> database;
-    std::optional<std::string> budget;
-    if (has_url) {
-        JsonObject object;
-        object.add("url", loaded.config.database.shown_url).add("reachable", found.has_value());
-        std::optional<std::string> version;
-        std::optional<std::string> schema;
-        if (found) {
-            version = found->server_version;
-            schema = name_of(found->schema);
-            if (found->budget) budget = budget_json(*found->budget, *found);
-        }
-        database = object.add("server_version", version).add("schema", schema).text();
-    }
+std::optional<std::string> database_json(const Report& report) {
+    if (!report.has_database) return std::nullopt;
     JsonObject object;
-    object.add_json("settings", json_array(settings)).add_json("problems", json_texts(problems));
-    object.add_json("notes", json_texts(loaded.notes)).add_json("database", database).add_json("budget", budget);
-    fmt::print("{}\n", object.text());
+    object.add("url", report.loaded.config.database.shown_url).add("reachable", report.found.has_value());
+    std::optional<std::string> version;
+    std::optional<std::string> schema;
+    if (report.found) {
+        version = report.found->server_version;
+        schema = name_of(report.found->schema);
+    }
+    return object.add("server_version", version).add("schema", schema).text();
 }
 
-void print_found(const Found& found) {
-    fmt::print("\nPostgreSQL {}, schema {}\n", found.server_version, name_of(found.schema));
-    if (found.budget) fmt::print("\nConnections\n{}{}\n", db::to_text(*found.budget), budget_verdict(found));
+void print_json(const Report& report) {
+    std::vector<std::string> settings;
+    for (const Setting& setting : report.loaded.settings) {
+        JsonObject object;
+        settings.push_back(
+            object.add("key", setting.key).add("value", setting.value).add("source", setting.source).text()
+        );
+    }
+    std::optional<std::string> budget;
+    if (report.found && report.found->budget) budget = budget_json(*report.found->budget, *report.found);
+    JsonObject object;
+    object.add_json("problems", json_texts(report.problems)).add_json("settings", json_array(settings));
+    object.add_json("notes", json_texts(report.notes)).add_json("database", database_json(report));
+    fmt::print("{}\n", object.add_json("budget", budget).text());
+}
+
+void print_settings(const std::vector<Setting>& settings) {
+    std::vector<Cells> rows;
+    for (const Setting& setting : settings) rows.push_back({setting.key, setting.value, setting.source});
+    const std::vector<Column> columns{
+        {.title = "KEY"}, {.title = "VALUE", .shrinks = true}, {.title = "SOURCE", .shrinks = true}
+    };
+    fmt::print("{}", render_table(columns, rows, table_width()));
+}
+
+void print_budget(const Found& found) {
+    std::vector<Cells> rows;
+    for (const db::Budget::Line& line : found.budget->lines) {
+        rows.push_back({line.name, std::to_string(line.connections)});
+    }
+    rows.push_back({"claimed", std::to_string(found.budget->total)});
+    rows.push_back({"one more worker with this configuration", std::to_string(found.next_worker)});
+    rows.push_back({"limit", std::to_string(found.budget->limit)});
+    const std::vector<Column> columns{{.title = "CONNECTIONS", .shrinks = true}, {.title = "", .right = true}};
+    fmt::print("\n{}", render_table(columns, rows, table_width()));
+    if (found.fits()) fmt::print("{}\n", budget_verdict(found));
+}
+
+void print_report(const Report& report) {
+    print_settings(report.loaded.settings);
+    if (report.found) {
+        const Found& found = *report.found;
+        fmt::print("\nPostgreSQL {}, schema {}\n", found.server_version, name_of(found.schema));
+        if (found.budget) print_budget(found);
+    }
+    if (!report.notes.empty()) fmt::print("\n");
+    for (const std::string& note : report.notes) fmt::print("note: {}\n", note);
+}
+
+// First of all, since the settings fill a screen.
+void complain_of(const std::vector<std::string>& problems) {
+    if (problems.empty()) return;
+    if (problems.size() == 1) return complain(problems.front());
+    std::string text = fmt::format("{} problems:", problems.size());
+    for (const std::string& problem : problems) text += "\n  " + problem;
+    complain(text);
 }
 
 }  // namespace
 
 int perform(const Global& global, const CheckCommand&) {
-    LoadedConfig loaded = load_config(config_request(global));
-    DatabaseConfig& database = loaded.config.database;
-    const bool sound = loaded.problems.empty();
-    if (sound && database.connection.url.empty()) {
-        if (const auto holder = read_embedded_holder(default_embedded_folder())) {
-            database.connection.url = holder->url;
-            database.shown_url = holder->url;
-        }
-    }
-    if (!global.json && !global.quiet) {
-        print_settings(loaded);
-        std::fflush(stdout);
-    }
-    const bool has_url = sound && !database.connection.url.empty();
-    std::optional<Found> found;
-    std::exception_ptr failure;
-    if (has_url) {
-        try {
-            Found answer;
-            with_session(loaded.config, {.needs_schema = false}, [&](db::Session& session) {
-                return look(session, loaded.config, answer);
-            });
-            found = std::move(answer);
-        } catch (...) {
-            failure = std::current_exception();
-        }
-    }
+    const Report report = make_report(global);
+    complain_of(report.problems);
     if (global.json) {
-        print_json(loaded, found, has_url);
-    } else if (found && !global.quiet) {
-        print_found(*found);
-    } else if (sound && !has_url && !global.quiet) {
-        fmt::print("\nno database: the embedded one is not running (task-worker dev starts it)\n");
+        print_json(report);
+    } else if (!global.quiet) {
+        if (!report.problems.empty()) fmt::print("\n");
+        print_report(report);
     }
-    if (!sound) throw Failure(exit_usage, describe_problems(loaded.problems));
-    if (failure) std::rethrow_exception(failure);
-    if (!found) return exit_ok;
-    if (found->schema != db::SchemaState::current) throw Failure(exit_schema, schema_trouble(found->schema));
-    if (!found->fits() && database.budget == BudgetMode::enforce) throw Failure(exit_budget, budget_verdict(*found));
-    return exit_ok;
+    return report.code;
 }
 
 }  // namespace worker::cli

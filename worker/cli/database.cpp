@@ -8,8 +8,10 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <fmt/format.h>
 
 #include <exception>
+#include <filesystem>
 #include <memory>
 #include <utility>
 
@@ -26,7 +28,6 @@ db::ConnectionSettings connection_settings(const Config& config, Visit visit) {
         settings.pooler = db::Pooler::none;
         settings.statement_timeout = {};
     }
-    if (settings.url.empty()) settings.url = find_embedded_url();
     return settings;
 }
 
@@ -46,16 +47,42 @@ ConfigRequest config_request(const Global& global) {
     return {.file = global.config_file, .folder = {}, .flags = global.settings, .environment = process_environment()};
 }
 
+std::filesystem::path data_folder(const Global& global) {
+    namespace fs = std::filesystem;
+    return global.data.empty() ? default_embedded_folder() : fs::absolute(global.data).lexically_normal();
+}
+
+void use_embedded(Config& config, const std::string& url) {
+    config.database.connection.url = url;
+    config.database.connection.pooler = db::Pooler::none;
+    config.database.shown_url = url;
+    config.database.direct_url.clear();
+}
+
+bool choose_database(const Global& global, Config& config) {
+    if (!global.data.empty() && global.settings.contains("database.url")) {
+        throw Failure(exit_usage, "--data and --url each name a database: give one of them");
+    }
+    if (global.data.empty() && !config.database.connection.url.empty()) return true;
+    const std::filesystem::path folder = data_folder(global);
+    const auto holder = read_embedded_holder(folder);
+    if (holder) use_embedded(config, holder->url);
+    if (holder || global.data.empty()) return holder.has_value();
+    throw Failure(
+        exit_unreachable,
+        fmt::format("nothing runs on {}: start it with task-worker dev --data {}", folder.string(), global.data)
+    );
+}
+
 LoadedConfig load(const Global& global) {
     LoadedConfig loaded = load_config(config_request(global));
     if (!loaded.problems.empty()) throw Failure(exit_usage, describe_problems(loaded.problems));
-    return loaded;
-}
-
-std::string find_embedded_url() {
-    if (const auto holder = read_embedded_holder(default_embedded_folder())) return holder->url;
+    if (choose_database(global, loaded.config)) return loaded;
     throw Failure(
-        exit_unreachable, "no database: set DATABASE_URL (database.url), or start the embedded one with task-worker dev"
+        exit_unreachable,
+        "no database: set DATABASE_URL (database.url), or start the embedded one with task-worker dev (--data names "
+        "its "
+        "folder)"
     );
 }
 

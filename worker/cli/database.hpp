@@ -8,6 +8,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include <filesystem>
 #include <functional>
 #include <string>
 
@@ -15,19 +16,27 @@ namespace worker::cli {
 
 ConfigRequest config_request(const Global& global);
 
-// The configuration in force. Throws: Failure (usage) with every problem in it.
-LoadedConfig load(const Global& global);
+// The folder of --data, or the default one.
+std::filesystem::path data_folder(const Global& global);
 
-// The URL of the running database of `task-worker dev`. Throws: Failure (unreachable) when there is none.
-std::string find_embedded_url();
+// Puts an embedded PostgreSQL in the place of the database that is configured.
+void use_embedded(Config& config, const std::string& url);
+
+// Decides which database is meant: the one of --data; else the configured one; else the running one of `task-worker
+// dev`. False: none is configured and none runs.
+// Throws: Failure (unreachable) when none runs on --data, (usage) for --data with --url.
+bool choose_database(const Global& global, Config& config);
+
+// The configuration in force, with the database that is meant. Throws: Failure (usage) with every problem in it,
+// (unreachable) when there is no database; as choose_database.
+LoadedConfig load(const Global& global);
 
 struct Visit {
     bool direct = false;       // past the pooler, and without statement_timeout: for migrations
     bool needs_schema = true;  // the schema must be the one that this program knows
 };
 
-// Runs function(session) on a connection of its own and returns what it returns. Without a database URL the running
-// database of `task-worker dev` is used.
+// Runs function(session) on a connection of its own and returns what it returns.
 //
 // Ctrl-C ends the process there and then, as by default: the server rolls back what is not committed.
 //

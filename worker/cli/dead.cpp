@@ -5,6 +5,7 @@
 #include "db/transaction.hpp"
 #include "worker/cli/commands.hpp"
 #include "worker/cli/database.hpp"
+#include "worker/cli/error_text.hpp"
 #include "worker/cli/errors.hpp"
 #include "worker/cli/job.hpp"
 #include "worker/cli/json.hpp"
@@ -46,7 +47,8 @@ asio::awaitable<int> list(db::Session& session, const Global& global, const Dead
         object.add("died_at", job.died_at).add_json("args", job.args);
         objects.push_back(object.text());
         const std::string number = std::to_string(static_cast<std::int64_t>(job.id));
-        rows.push_back({number, job.kind, std::to_string(job.attempt), show_time(job.died_at), job.error});
+        rows.push_back({number, job.kind, std::to_string(job.attempt), show_time(job.died_at), telling_line(job.error)}
+        );
     }
     if (global.json) {
         fmt::print("{}\n", json_array(objects));
@@ -112,7 +114,7 @@ int perform(const Global& global, const DeadCommand& command) {
     return with_session(loaded.config, {}, [&](db::Session& session) {
         switch (command.action) {
             case Action::show:
-                return show_job(session, global, command.jobs.front());
+                return show_job(session, global, loaded.config, command.jobs.front());
             case Action::redrive:
                 return redrive(session, global, command);
             case Action::purge:

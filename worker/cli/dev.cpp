@@ -32,12 +32,8 @@ namespace worker::cli {
 
 namespace {
 
-fs::path folder_of(const DevCommand& command) {
-    return command.folder.empty() ? default_embedded_folder() : fs::absolute(command.folder).lexically_normal();
-}
-
-EmbeddedHolder find_holder(const DevCommand& command) {
-    const fs::path folder = folder_of(command);
+EmbeddedHolder find_holder(const Global& global) {
+    const fs::path folder = data_folder(global);
     if (auto holder = read_embedded_holder(folder)) return *holder;
     throw Failure(
         exit_failed,
@@ -54,39 +50,38 @@ asio::awaitable<int> migrate(db::Session& session, bool quiet) {
 }
 
 int start(const Global& global, const DevCommand& command) {
-    LoadedConfig loaded = load(global);
+    LoadedConfig loaded = load_config(config_request(global));
+    if (!loaded.problems.empty()) throw Failure(exit_usage, describe_problems(loaded.problems));
     Config& config = loaded.config;
     if (config.environment == Environment::production) {
         throw Failure(exit_usage, "dev is not for production: use task-worker run with a database of your own");
     }
     std::optional<EmbeddedPostgres> postgres;
     try {
-        postgres.emplace(EmbeddedPostgresSettings{.folder = folder_of(command)});
+        postgres.emplace(EmbeddedPostgresSettings{.folder = data_folder(global)});
     } catch (const std::exception& error) {
         throw Failure(exit_unreachable, std::string("the embedded PostgreSQL does not start: ") + error.what());
     }
-    config.database.connection.url = postgres->url();
-    config.database.connection.pooler = db::Pooler::none;
-    config.database.shown_url = postgres->url();
-    config.database.direct_url.clear();
+    use_embedded(config, postgres->url());
     with_session(config, {.direct = true, .needs_schema = false}, [&](db::Session& session) {
         return migrate(session, global.quiet);
     });
     if (!global.quiet) {
         complain(fmt::format("PostgreSQL runs on {}; DATABASE_URL={}", postgres->folder().string(), postgres->url()));
+        if (!global.data.empty()) complain("other commands find it with --data " + global.data);
     }
     return run_worker({.config = std::move(loaded), .ready_file = command.url_file});
 }
 
-int stop(const Global& global, const DevCommand& command) {
-    const EmbeddedHolder holder = find_holder(command);
+int stop(const Global& global) {
+    const EmbeddedHolder holder = find_holder(global);
     if (kill(holder.pid, SIGTERM) != 0 && errno != ESRCH) {
         const std::string reason = std::system_category().message(errno);
         throw Failure(exit_failed, fmt::format("process {} cannot be stopped: {}", holder.pid, reason));
     }
     constexpr auto limit = 90s;  // running jobs may finish
     const auto deadline = std::chrono::steady_clock::now() + limit;
-    while (read_embedded_holder(folder_of(command))) {
+    while (read_embedded_holder(data_folder(global))) {
         if (std::chrono::steady_clock::now() > deadline) {
             throw Failure(
                 exit_failed,
@@ -99,8 +94,8 @@ int stop(const Global& global, const DevCommand& command) {
     return exit_ok;
 }
 
-int open_psql(const DevCommand& command) {
-    const EmbeddedHolder holder = find_holder(command);
+int open_psql(const Global& global, const DevCommand& command) {
+    const EmbeddedHolder holder = find_holder(global);
     std::vector<std::string> words{find_postgres_binaries() / "psql", holder.url};
     words.insert(words.end(), command.to_psql.begin(), command.to_psql.end());
     std::vector<char*> arguments;
@@ -123,7 +118,7 @@ bool is_confirmed(const fs::path& data) {
 }
 
 int reset(const Global& global, const DevCommand& command) {
-    const fs::path folder = folder_of(command);
+    const fs::path folder = data_folder(global);
     if (const auto holder = read_embedded_holder(folder)) {
         throw Failure(
             exit_failed,
@@ -150,9 +145,9 @@ int reset(const Global& global, const DevCommand& command) {
 int perform(const Global& global, const DevCommand& command) {
     switch (command.action) {
         case DevCommand::Action::stop:
-            return stop(global, command);
+            return stop(global);
         case DevCommand::Action::psql:
-            return open_psql(command);
+            return open_psql(global, command);
         case DevCommand::Action::reset:
             return reset(global, command);
         case DevCommand::Action::start:

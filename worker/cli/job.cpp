@@ -103,7 +103,7 @@ int perform(const Global& global, const JobCommand& command) {
     return with_session(loaded.config, {}, [&](db::Session& session) {
         switch (command.action) {
             case JobCommand::Action::show:
-                return show_job(session, global, command.job);
+                return show_job(session, global, loaded.config, command.job);
             case JobCommand::Action::cancel:
                 return cancel(session, global, command);
             case JobCommand::Action::list:

@@ -5,13 +5,16 @@
 #include "db/session.hpp"
 #include "queue/ids.hpp"
 #include "worker/cli/options.hpp"
+#include "worker/config.hpp"
 
 #include <boost/asio/awaitable.hpp>
 
 namespace worker::cli {
 
-// Prints it. Throws: Failure (failed) when there is no such job; db::Error.
-boost::asio::awaitable<int> show_job(db::Session& session, const Global& global, queue::JobId job);
+// Prints it. `config` says what its handler allows. Throws: Failure (failed) when there is no such job; db::Error.
+boost::asio::awaitable<int> show_job(
+    db::Session& session, const Global& global, const Config& config, queue::JobId job
+);
 
 // Throws: Failure (failed) that says so.
 [[noreturn]] void refuse_unknown_job(queue::JobId job);

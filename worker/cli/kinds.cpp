@@ -1,11 +1,14 @@
 #include "worker/cli/kinds.hpp"
 
-#include "queue/workers.hpp"
 #include "worker/cli/errors.hpp"
+#include "worker/cli/terminal.hpp"
 #include "worker/config_value.hpp"
 #include "worker/registry.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <utility>
 
 namespace asio = boost::asio;
 
@@ -29,6 +32,49 @@ asio::awaitable<void> check_kinds(db::Session& session, const Config& config, st
             (likely.empty() ? "known are " + join(known) : "did you mean " + likely + "?") +
             " (--new-kind enqueues it all the same)"
     );
+}
+
+std::string why_unserved(std::string_view kind, std::string_view queue, std::span<const queue::Worker> workers) {
+    const auto has = [](const std::vector<std::string>& names, std::string_view name) {
+        return std::ranges::find(names, name) != names.end();
+    };
+    bool alive = false;
+    bool known = false;
+    bool served = false;
+    for (const queue::Worker& worker : workers) {
+        if (worker.dead_at) continue;
+        const bool knows = has(worker.kinds, kind);
+        const bool serves = has(worker.queues, queue);
+        if (knows && serves) return {};
+        alive = true;
+        known = known || knows;
+        served = served || serves;
+    }
+    const std::string name = printable(kind);
+    const std::string of = printable(queue);
+    if (!alive) return "no worker is running: start one with task-worker run";
+    if (!known) return fmt::format("no live worker has a handler for `{}`: declare one in its config.yml", name);
+    if (!served) return fmt::format("no live worker serves the queue `{}`: add it to the queues of one", of);
+    return fmt::format("no live worker that serves the queue `{}` has a handler for `{}`: declare one there", of, name);
+}
+
+asio::awaitable<std::vector<Unserved>> list_unserved(db::Session& session, queue::BatchId batch) {
+    const std::vector<queue::WaitingKind> kinds = co_await queue::list_waiting_kinds(session, std::move(batch));
+    const std::vector<queue::Worker> workers = co_await queue::read_workers(session);
+    std::vector<Unserved> unserved;
+    for (const queue::WaitingKind& one : kinds) {
+        std::string reason = why_unserved(one.kind, one.queue, workers);
+        if (!reason.empty()) unserved.push_back({one.kind, one.queue, std::move(reason)});
+    }
+    co_return unserved;
+}
+
+std::vector<std::string> reasons_of(const std::vector<Unserved>& unserved) {
+    std::vector<std::string> reasons;
+    for (const Unserved& one : unserved) {
+        if (std::ranges::find(reasons, one.reason) == reasons.end()) reasons.push_back(one.reason);
+    }
+    return reasons;
 }
 
 }  // namespace worker::cli

@@ -3,11 +3,15 @@
 // Is a kind known to anybody who could run it?
 
 #include "db/session.hpp"
+#include "queue/batches.hpp"
+#include "queue/workers.hpp"
 #include "worker/config.hpp"
 
 #include <boost/asio/awaitable.hpp>
 
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace worker::cli {
@@ -15,5 +19,20 @@ namespace worker::cli {
 // Throws: Failure (usage), with the nearest name, for the first kind that neither this configuration nor a live worker
 //         knows.
 boost::asio::awaitable<void> check_kinds(db::Session& session, const Config& config, std::vector<std::string> kinds);
+
+// Why no live worker takes a job of this kind from this queue, with the way out; empty when one does. Pure.
+std::string why_unserved(std::string_view kind, std::string_view queue, std::span<const queue::Worker> workers);
+
+// Jobs that wait for a worker that does not live.
+struct Unserved {
+    std::string kind;
+    std::string queue;
+    std::string reason;  // as why_unserved gives it
+};
+// Of a batch. Throws: db::Error.
+boost::asio::awaitable<std::vector<Unserved>> list_unserved(db::Session& session, queue::BatchId batch);
+
+// Each reason once.
+std::vector<std::string> reasons_of(const std::vector<Unserved>& unserved);
 
 }  // namespace worker::cli

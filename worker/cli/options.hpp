@@ -19,6 +19,7 @@ namespace worker::cli {
 struct Global {
     std::string config_file;                      // empty: config.yml here, when there is one
     std::map<std::string, std::string> settings;  // --set and --url, by configuration key
+    std::string data;                             // folder of an embedded PostgreSQL; empty: the default
     bool json = false;
     bool quiet = false;
     bool no_color = false;
@@ -31,7 +32,6 @@ struct RunCommand {
 struct DevCommand {
     enum class Action { start, stop, psql, reset };
     Action action = Action::start;
-    std::string folder;  // of the data; empty: the default
     std::string url_file;
     bool yes = false;                  // reset without asking
     std::vector<std::string> to_psql;  // arguments handed on

@@ -8,4 +8,8 @@ boost::system::result<Invocation, NoInvocation> parse_arguments(std::vector<std:
     return Parser().parse(std::move(arguments));
 }
 
+std::vector<CommandShape> command_shapes() {
+    return Parser().shapes();
+}
+
 }  // namespace worker::cli

@@ -25,4 +25,22 @@ struct NoInvocation {
 // `arguments`: those after the program's name.
 boost::system::result<Invocation, NoInvocation> parse_arguments(std::vector<std::string> arguments);
 
+// What the parser knows of one option, or of a positional argument, which has no names.
+struct OptionShape {
+    std::vector<std::string> names;  // as typed: -w, --watch
+    std::string description;
+    std::string form{};                  // of its value: FILE, N; of a positional its name; empty for a flag
+    std::vector<std::string> choices{};  // the values it takes; empty: any
+};
+
+// What the parser knows of one command.
+struct CommandShape {
+    std::vector<std::string> words;  // batch, list; empty: the program itself, with the global options
+    std::string description;
+    std::vector<OptionShape> options{};
+};
+
+// Every command that can be typed, the program itself first.
+std::vector<CommandShape> command_shapes();
+
 }  // namespace worker::cli

@@ -11,21 +11,17 @@ void Parser::add_run() {
 void Parser::add_dev() {
     CLI::App* dev =
         add(app_, "dev", "Run a worker on a private embedded PostgreSQL", help::dev, [this] { return dev_; });
-    dev->add_option("--data", dev_.folder, "folder of the data (.task-worker, or /var/lib/task-worker/dev)")
-        ->type_name("DIR");
     dev->add_option("--url-file", dev_.url_file, "write the database URL here when ready")->type_name("FILE");
-    add_action(*dev, "stop", "Stop the one that runs", dev_, DevCommand::Action::stop);
-    add_action(*dev, "psql", "Open psql on the one that runs", dev_, DevCommand::Action::psql)
+    add_action(*dev, "stop", "Stop the one that runs", help::dev_stop, dev_, DevCommand::Action::stop);
+    add_action(*dev, "psql", "Open psql on the one that runs", help::dev_psql, dev_, DevCommand::Action::psql)
         ->add_option("ARGUMENTS", dev_.to_psql, "for psql; after -- when they begin with -")
         ->type_name(" ");
-    add_action(*dev, "reset", "Delete the data", dev_, DevCommand::Action::reset)
+    add_action(*dev, "reset", "Delete the data", help::dev_reset, dev_, DevCommand::Action::reset)
         ->add_flag("--yes", dev_.yes, "without asking");
 }
 
 void Parser::add_check() {
-    add(app_, "check", "Show the configuration in force, the schema and the connection budget", help::check, [] {
-        return CheckCommand{};
-    });
+    add(app_, "check", "Show configuration, schema and connection budget", help::check, [] { return CheckCommand{}; });
 }
 
 void Parser::add_migrate() {
@@ -34,11 +30,18 @@ void Parser::add_migrate() {
     const auto to = [this](CLI::App* command, const char* help) {
         add_number(*command, "--to", migrate_.to, 0, 9999, help);
     };
-    to(add_action(*group, "up", "Apply what is pending", migrate_, Action::up), "stop after this version");
-    to(add_action(*group, "down", "Take back the newest migration, with its data", migrate_, Action::down),
+    to(add_action(*group, "up", "Apply what is pending", help::migrate_change, migrate_, Action::up),
+       "stop after this version");
+    to(add_action(
+           *group, "down", "Take back the newest migration, with its data", help::migrate_change, migrate_, Action::down
+       ),
        "take back all that are newer than this version; 0: everything");
-    add_action(*group, "status", "Show what is applied and what is pending", migrate_, Action::status);
-    add_action(*group, "sql", "Print the migrations as SQL; needs no database", migrate_, Action::sql);
+    add_action(
+        *group, "status", "Show what is applied and what is pending", help::migrate_status, migrate_, Action::status
+    );
+    add_action(
+        *group, "sql", "Print the migrations as SQL; needs no database", help::migrate_sql, migrate_, Action::sql
+    );
 }
 
 void Parser::add_enqueue() {
@@ -86,9 +89,9 @@ void Parser::add_enqueue() {
 }
 
 CLI::App* Parser::add_batch_action(
-    CLI::App& group, const char* name, const char* description, BatchCommand::Action action
+    CLI::App& group, const char* name, const char* description, const char* footer, BatchCommand::Action action
 ) {
-    CLI::App* command = add_action(group, name, description, batch_, action);
+    CLI::App* command = add_action(group, name, description, footer, batch_, action);
     command->add_option("BATCH", batch_.batch, "name (the newest of it) or id")->required()->type_name(" ");
     return command;
 }
@@ -96,33 +99,35 @@ CLI::App* Parser::add_batch_action(
 void Parser::add_batch() {
     using Action = BatchCommand::Action;
     CLI::App* group = add(app_, "batch", "List, show, watch, seal and cancel batches", help::batch);
-    CLI::App* list = add_action(*group, "list", "The newest batches", batch_, Action::list);
-    list->add_option("--state", batch_.state, "open, sealed, cancelled or finished")
-        ->check(CLI::IsMember({"open", "sealed", "cancelled", "finished"}))
-        ->type_name("STATE");
+    CLI::App* list = add_action(*group, "list", "The newest batches", help::batch_list, batch_, Action::list);
+    add_choice(*list, "--state", batch_.state, "STATE", {"open", "sealed", "cancelled", "finished"}, "in this state");
     add_limit(*list, "--limit", batch_.limit, "at most so many");
-    CLI::App* show = add_batch_action(*group, "show", "All about one batch", Action::show);
+    CLI::App* show = add_batch_action(*group, "show", "All about one batch", help::batch_show, Action::show);
     add_limit(*show, "--slowest", batch_.slowest, "so many of the slowest jobs");
     add_limit(*show, "--failures", batch_.failures, "so many of the discarded jobs");
-    add_batch_action(*group, "watch", "Watch a batch until it has finished", Action::watch);
-    add_batch_action(*group, "seal", "Let no more jobs in, so that it can finish", Action::seal);
-    add_batch_action(*group, "cancel", "Cancel its jobs", Action::cancel);
+    add_batch_action(*group, "watch", "Watch a batch until it has finished", help::batch_watch, Action::watch);
+    add_batch_action(*group, "seal", "Let no more jobs in, so that it can finish", help::batch_seal, Action::seal);
+    add_batch_action(*group, "cancel", "Cancel its jobs", help::batch_cancel, Action::cancel);
 }
 
 void Parser::add_job() {
     using Action = JobCommand::Action;
     CLI::App* group = add(app_, "job", "List, show and cancel jobs", help::job);
-    CLI::App* list = add_action(*group, "list", "The newest jobs", job_, Action::list);
+    CLI::App* list = add_action(*group, "list", "The newest jobs", help::job_list, job_, Action::list);
     list->add_option("--kind", job_.kind, "of this kind")->type_name("KIND");
-    list->add_option("--state", job_.state, "in this state")
-        ->check(CLI::IsMember({"scheduled", "available", "running", "retryable", "completed", "cancelled", "discarded"})
-        )
-        ->type_name("STATE");
+    add_choice(
+        *list,
+        "--state",
+        job_.state,
+        "STATE",
+        {"scheduled", "available", "running", "retryable", "completed", "cancelled", "discarded"},
+        "in this state"
+    );
     list->add_option("--batch", job_.batch, "of this batch, by name or id")->type_name("BATCH");
     add_limit(*list, "--limit", job_.limit, "at most so many");
     for (CLI::App* command :
-         {add_action(*group, "show", "All about one job", job_, Action::show),
-          add_action(*group, "cancel", "Cancel a job", job_, Action::cancel)}) {
+         {add_action(*group, "show", "All about one job", help::job_show, job_, Action::show),
+          add_action(*group, "cancel", "Cancel a job", help::job_cancel, job_, Action::cancel)}) {
         add_job_id(*command);
     }
 }
@@ -137,30 +142,33 @@ void Parser::add_job_id(CLI::App& command) {
 void Parser::add_queue() {
     using Action = QueueCommand::Action;
     CLI::App* group = add(app_, "queue", "List, create, pause and resume queues", help::queue);
-    add_action(*group, "list", "Every queue with its jobs", queue_, Action::list);
-    CLI::App* create = add_action(*group, "create", "Add a queue", queue_, Action::create);
+    add_action(*group, "list", "Every queue with its jobs", help::queue_list, queue_, Action::list);
+    CLI::App* create = add_action(*group, "create", "Add a queue", help::queue_change, queue_, Action::create);
     add_number(*create, "--concurrency", queue_.concurrency, 1, 100'000, "jobs at once in one worker");
     for (CLI::App* command :
          {create,
-          add_action(*group, "pause", "Start no more of its jobs", queue_, Action::pause),
-          add_action(*group, "resume", "Go on", queue_, Action::resume)}) {
+          add_action(*group, "pause", "Start no more of its jobs", help::queue_change, queue_, Action::pause),
+          add_action(*group, "resume", "Go on", help::queue_change, queue_, Action::resume)}) {
         command->add_option("QUEUE", queue_.queue, "name")->required()->type_name(" ");
     }
 }
 
 void Parser::add_worker() {
     CLI::App* group = add(app_, "worker", "List the workers", help::worker);
-    add(*group, "list", "Every worker, living or ended within the hour", nullptr, [] { return WorkerCommand{}; });
+    add(*group, "list", "Every worker, living or ended within the hour", help::worker_list, [] {
+        return WorkerCommand{};
+    });
 }
 
 void Parser::add_dead() {
     using Action = DeadCommand::Action;
-    CLI::App* group = add(app_, "dead", "Dead letters: list, show, redrive and purge discarded jobs", help::dead);
-    CLI::App* list = add_action(*group, "list", "The newest dead letters", dead_, Action::list);
+    CLI::App* group = add(app_, "dead", "List, show, redrive and purge discarded jobs", help::dead);
+    CLI::App* list = add_action(*group, "list", "The newest dead letters", help::dead_list, dead_, Action::list);
     add_limit(*list, "--limit", dead_.limit, "at most so many");
-    CLI::App* show = add_action(*group, "show", "All about one", dead_, Action::show);
-    CLI::App* redrive = add_action(*group, "redrive", "Put them back into the line", dead_, Action::redrive);
-    CLI::App* purge = add_action(*group, "purge", "Delete them for good", dead_, Action::purge);
+    CLI::App* show = add_action(*group, "show", "All about one", help::dead_show, dead_, Action::show);
+    CLI::App* redrive =
+        add_action(*group, "redrive", "Put them back into the line", help::dead_redrive, dead_, Action::redrive);
+    CLI::App* purge = add_action(*group, "purge", "Delete them for good", help::dead_purge, dead_, Action::purge);
     for (CLI::App* command : {show, redrive, purge}) {
         command
             ->add_option_function<std::vector<std::string>>(

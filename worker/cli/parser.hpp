@@ -5,6 +5,7 @@
 #include "worker/cli/errors.hpp"
 #include "worker/cli/help.hpp"
 #include "worker/cli/parse.hpp"
+#include "worker/cli/terminal.hpp"
 #include "worker/cli/times.hpp"
 #include "worker/config_value.hpp"
 #include "worker/version.hpp"
@@ -13,6 +14,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <memory>
 #include <utility>
 
@@ -23,10 +25,30 @@ class HelpFormat : public CLI::Formatter {
 public:
     std::string make_option_opts(const CLI::Option* option) const override {
         std::string text;
-        if (option->get_type_size() != 0 && option->get_type_name() != " ") text = " " + option->get_type_name();
+        if (const std::string form = form_of(*option); !form.empty()) text = " " + form;
         if (!option->get_default_str().empty()) text += " [" + option->get_default_str() + "]";
         return text;
     }
+    std::string make_footer(const CLI::App* app) const override {
+        std::string text = Formatter::make_footer(app);
+        if (app->get_parent() == nullptr) return text;
+        if (!text.empty()) text += "\n";
+        return text + "Global options, such as --json: see task-worker --help\n";
+    }
+    std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override {
+        return wrap_lines(Formatter::make_help(app, std::move(name), mode), help_width);
+    }
+
+    // What its value looks like, without what the checks add to it; empty for a flag.
+    static std::string form_of(const CLI::Option& option) {
+        if (option.get_type_size() == 0) return {};
+        const std::string name = option.get_type_name();
+        const std::string form = name.substr(0, name.find(':'));
+        return form == " " ? std::string() : form;
+    }
+
+private:
+    static constexpr std::size_t help_width = 80;
 };
 
 class Parser {
@@ -77,7 +99,34 @@ public:
         }
     }
 
+    std::vector<CommandShape> shapes() const {
+        std::vector<CommandShape> all;
+        add_shape(app_, {}, all);
+        return all;
+    }
+
 private:
+    void add_shape(const CLI::App& command, std::vector<std::string> words, std::vector<CommandShape>& all) const {
+        CommandShape shape{.words = std::move(words), .description = command.get_description()};
+        for (const CLI::Option* option : command.get_options()) {
+            OptionShape one{
+                .names = {}, .description = option->get_description(), .form = HelpFormat::form_of(*option)
+            };
+            for (const std::string& name : option->get_snames()) one.names.push_back("-" + name);
+            for (const std::string& name : option->get_lnames()) one.names.push_back("--" + name);
+            if (const auto known = choices_.find(option); known != choices_.end()) one.choices = known->second;
+            if (one.names.empty()) one.form = option->get_name(true);
+            shape.options.push_back(std::move(one));
+        }
+        const std::vector<std::string> path = shape.words;
+        all.push_back(std::move(shape));
+        for (const CLI::App* below : command.get_subcommands({})) {
+            std::vector<std::string> longer = path;
+            longer.push_back(below->get_name());
+            add_shape(*below, std::move(longer), all);
+        }
+    }
+
     static void add_rest(Command& command, const std::vector<std::string>& rest) {
         if (rest.empty()) return;
         auto* enqueue = std::get_if<EnqueueCommand>(&command);
@@ -102,7 +151,7 @@ private:
         CLI::App* command = parent.add_subcommand(name, description);
         command->fallthrough();  // the global options may stand anywhere
         command->require_subcommand(0, 1);
-        if (footer != nullptr) command->footer(footer);
+        command->footer(footer);
         if (make)
             command->callback([this, make = std::move(make)] {
                 if (!chosen_) chosen_ = make;  // the inner command's callback runs before the outer one's
@@ -116,10 +165,11 @@ private:
         CLI::App& parent,
         const std::string& name,
         const std::string& description,
+        const char* footer,
         Options& options,
         typename Options::Action action
     ) {
-        return add(parent, name, description, nullptr, [&options, action] {
+        return add(parent, name, description, footer, [&options, action] {
             options.action = action;
             return Command(options);
         });
@@ -166,6 +216,18 @@ private:
         command.add_option(name, target, help)->check(CLI::Range(0, 1'000'000))->type_name("N")->capture_default_str();
     }
 
+    void add_choice(
+        CLI::App& command,
+        const std::string& name,
+        std::optional<std::string>& target,
+        const char* form,
+        const std::vector<std::string>& choices,
+        const std::string& help
+    ) {
+        CLI::Option* option = command.add_option(name, target, help + ": " + join(choices));
+        choices_[option->check(CLI::IsMember(choices))->type_name(form)] = choices;
+    }
+
     static queue::JobId read_job(const std::string& text) {
         const auto number = parse_integer(text);
         if (!number || *number < 1) throw Failure(exit_usage, "job " + in_quotes(text) + " is not a job's number");
@@ -175,6 +237,7 @@ private:
     void add_global() {
         app_.add_option("--config", global_.config_file, "configuration file (config.yml here)")->type_name("FILE");
         add_setting("--url", "database URL (database.url)", "URL", "database.url");
+        app_.add_option("--data", global_.data, "the database of task-worker dev in this folder")->type_name("DIR");
         add_setting("--set", "any configuration key, such as worker.threads=4", "KEY=VALUE", "");
         app_.add_flag("--json", global_.json, "write JSON");
         app_.add_flag("-q,--quiet", global_.quiet, "write only what was asked for");
@@ -209,7 +272,9 @@ private:
     void add_check();
     void add_migrate();
     void add_enqueue();
-    CLI::App* add_batch_action(CLI::App& group, const char* name, const char* description, BatchCommand::Action action);
+    CLI::App* add_batch_action(
+        CLI::App& group, const char* name, const char* description, const char* footer, BatchCommand::Action action
+    );
     void add_batch();
     void add_job();
     void add_job_id(CLI::App& command);
@@ -276,6 +341,7 @@ private:
     QueueCommand queue_;
     DeadCommand dead_;
     std::function<Command()> chosen_;
+    std::map<const CLI::Option*, std::vector<std::string>> choices_;  // of options that take no other value
 };
 
 }  // namespace worker::cli

@@ -2,8 +2,6 @@
 
 #include "worker/cli/commands.hpp"
 #include "worker/cli/database.hpp"
-#include "worker/cli/errors.hpp"
-#include "worker/embedded_postgres.hpp"
 #include "worker/runtime.hpp"
 
 #include <utility>
@@ -12,7 +10,6 @@ namespace worker::cli {
 
 int perform(const Global& global, const RunCommand& command) {
     LoadedConfig loaded = load(global);
-    if (loaded.config.database.connection.url.empty()) loaded.config.database.connection.url = find_embedded_url();
     return run_worker({.config = std::move(loaded), .ready_file = command.url_file});
 }
 

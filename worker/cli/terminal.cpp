@@ -22,6 +22,38 @@ bool is_continuation(char c) {
     return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U;
 }
 
+// Calls function(line) for each line of a text, without its break.
+template <class Function>
+void each_line(std::string_view text, Function function) {
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find('\n'), text.size());
+        function(text.substr(0, end));
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+}
+
+// Where the lines that continue this one begin.
+std::size_t hanging_indent(std::string_view line) {
+    const std::size_t begin = std::min(line.find_first_not_of(' '), line.size());
+    const std::size_t gap = line.find("  ", begin);
+    if (begin == 0 || gap == std::string_view::npos) return begin;
+    return std::min(line.find_first_not_of(' ', gap), line.size());
+}
+
+std::string wrap_line(std::string line, std::size_t width) {
+    line.erase(line.find_last_not_of(' ') + 1);
+    const std::size_t indent = hanging_indent(line);
+    std::string text;
+    while (shown_width(line) > width) {
+        std::size_t cut = line.rfind(' ', width);
+        if (cut == std::string::npos || cut <= indent) cut = line.find(' ', std::max(width, indent));
+        if (cut == std::string::npos) break;
+        text += line.substr(0, line.find_last_not_of(' ', cut) + 1) + "\n";
+        line = std::string(indent, ' ') + line.substr(line.find_first_not_of(' ', cut));
+    }
+    return text + line;
+}
+
 }  // namespace
 
 Terminal inspect_terminal(int descriptor, bool no_color) {
@@ -61,11 +93,13 @@ std::string paint(std::string_view text, Colour colour, bool colours) {
     return "\033[" + std::string(code) + "m" + std::string(text) + "\033[0m";
 }
 
-std::string draw_bar(double fraction, int cells) {
-    const double share = std::isnan(fraction) ? 0 : std::clamp(fraction, 0.0, 1.0);
-    const auto width = static_cast<std::size_t>(std::max(cells, 1));
-    const auto full = std::min(width, static_cast<std::size_t>(share * static_cast<double>(width)));
-    return "[" + std::string(full, '#') + std::string(width - full, '-') + "]";
+std::string draw_bar(double fraction, int cells, double failed) {
+    const auto width = static_cast<double>(std::max(cells, 1));
+    const auto cells_of = [&](double share) { return std::isnan(share) ? 0 : std::clamp(share, 0.0, 1.0) * width; };
+    const auto full = static_cast<std::size_t>(cells_of(fraction));
+    const auto bad = std::min(full, static_cast<std::size_t>(std::ceil(cells_of(failed))));
+    const auto empty = static_cast<std::size_t>(width) - full;
+    return "[" + std::string(full - bad, '#') + std::string(bad, 'x') + std::string(empty, '-') + "]";
 }
 
 std::size_t shown_width(std::string_view text) {
@@ -81,6 +115,19 @@ std::string cut_to_width(std::string_view text, std::size_t width) {
         while (end < text.size() && is_continuation(text[end])) ++end;
     }
     return std::string(text.substr(0, end)) + "…";
+}
+
+std::string wrap_lines(std::string_view text, std::size_t width) {
+    std::string wrapped;
+    each_line(text, [&](std::string_view line) { wrapped += wrap_line(std::string(line), width) + "\n"; });
+    return wrapped;
+}
+
+std::string printable_lines(std::string_view text) {
+    std::string shown;
+    each_line(text, [&](std::string_view line) { shown += printable(line) + "\n"; });
+    while (shown.ends_with('\n')) shown.pop_back();
+    return shown;
 }
 
 std::string printable(std::string_view text) {

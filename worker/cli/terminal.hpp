@@ -27,8 +27,9 @@ enum class Colour { green, red, yellow, grey };
 std::string paint(std::string_view text, Colour colour, bool colours);
 
 // [#####-----] with so many cells between the brackets. The last cell fills only at 1. Out of range counts as the end
-// of the range; not a number counts as 0.
-std::string draw_bar(double fraction, int cells);
+// of the range; not a number counts as 0. Of what is filled, the failed share is drawn as x: [####x-----], one cell at
+// least when anything failed.
+std::string draw_bar(double fraction, int cells, double failed = 0);
 
 // Characters that a text takes on a terminal: code points, which is right but for wide scripts.
 std::size_t shown_width(std::string_view text);
@@ -36,8 +37,14 @@ std::size_t shown_width(std::string_view text);
 // The text in at most `width` characters; a cut one ends in "…".
 std::string cut_to_width(std::string_view text, std::size_t width);
 
+// Breaks lines wider than `width` at blanks. What goes on stands below the second column of a "name   description"
+// line, else below the line's first character. A word that is too long stays whole.
+std::string wrap_lines(std::string_view text, std::size_t width);
+
 // Line breaks become blanks, other control characters "?": nothing in a name can steer the terminal.
 std::string printable(std::string_view text);
+// The same for each line of a text; the lines stay apart. A break at the end goes.
+std::string printable_lines(std::string_view text);
 
 // One line at the bottom of a terminal, redrawn at most five times a second. Draws nothing elsewhere.
 class LiveLine {

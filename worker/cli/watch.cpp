@@ -2,9 +2,9 @@
 
 #include "db/connection.hpp"
 #include "db/error.hpp"
-#include "queue/workers.hpp"
 #include "worker/cli/batch_text.hpp"
 #include "worker/cli/errors.hpp"
+#include "worker/cli/kinds.hpp"
 #include "worker/cli/terminal.hpp"
 #include "worker/config_value.hpp"
 
@@ -20,6 +20,8 @@
 #include <chrono>
 #include <csignal>
 #include <optional>
+#include <set>
+#include <string>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -51,11 +53,17 @@ public:
         } else if (global_.quiet) {
             return;
         } else if (terminal_.is_terminal) {
-            if (finished || live_.is_due()) live_.draw(coloured(batch));
+            if (finished || live_.is_due()) live_.draw(batch_line(batch, terminal_.columns, terminal_.colours));
         } else {
             show_plain(batch, finished);
         }
         last_ = batch;
+    }
+
+    // A line on standard error; the live one is drawn anew below it.
+    void say(const std::string& text) {
+        live_.erase();
+        complain(text);
     }
 
 private:
@@ -75,13 +83,6 @@ private:
         shown_at_ = now;
     }
 
-    // The bar turns green when all is well at the end, and red with the first failure.
-    std::string coloured(const queue::BatchStatus& batch) const {
-        const std::string line = batch_line(batch, terminal_.columns);
-        if (failed_jobs(batch) > 0) return paint(line, Colour::red, terminal_.colours);
-        return batch.finished_at ? paint(line, Colour::green, terminal_.colours) : line;
-    }
-
     const Global& global_;
     const Terminal terminal_;
     LiveLine live_;
@@ -90,12 +91,25 @@ private:
     std::chrono::steady_clock::time_point shown_at_{};
 };
 
-asio::awaitable<void> warn_without_workers(db::Session& session) {
-    for (const queue::Worker& worker : co_await queue::read_workers(session)) {
-        if (!worker.dead_at && !worker.stopped) co_return;
+// What keeps a batch from going on, each reason once however often one looks.
+class Obstacles {
+public:
+    asio::awaitable<std::vector<std::string>> look(db::Session& session, queue::BatchStatus batch) {
+        std::vector<std::string> news;
+        const auto now = std::chrono::steady_clock::now();
+        if (batch.finished_at || batch.waiting == 0 || now < next_look_) co_return news;
+        next_look_ = now + 5s;
+        const std::vector<Unserved> unserved = co_await list_unserved(session, batch.id);
+        for (std::string& reason : reasons_of(unserved)) {
+            if (said_.insert(reason).second) news.push_back(std::move(reason));
+        }
+        co_return news;
     }
-    complain("no worker is running: start one with task-worker run (waiting)");
-}
+
+private:
+    std::set<std::string> said_;
+    std::chrono::steady_clock::time_point next_look_{};
+};
 
 }  // namespace
 
@@ -131,16 +145,19 @@ asio::awaitable<int> watch_batch(db::Session& session, const Global& global, que
     RateMeter rate;
     {
         Display display(global);
-        for (bool first = true;; first = false) {
+        Obstacles obstacles;
+        for (;;) {
             std::optional<queue::BatchStatus> read;
+            std::vector<std::string> news;
             try {
                 read = co_await queue::read_batch_status(session, batch);
-                if (first && read && !read->finished_at) co_await warn_without_workers(session);
+                if (read) news = co_await obstacles.look(session, *read);
             } catch (const db::Error&) {
                 if (!interrupted) throw;
             }
             if (interrupted) throw Interrupted();
             if (!read) throw Failure(exit_failed, "the batch " + batch + " is gone: its history was dropped");
+            for (const std::string& reason : news) display.say(reason + " (waiting)");
             status = std::move(*read);
             rate.measure(status, std::chrono::steady_clock::now());
             display.show(status);
