@@ -36,6 +36,8 @@ std::string row(std::string_view name, int number, std::size_t width) {
 Budget add_up(const BudgetRequest& request) {
     Budget budget;
     budget.workers = static_cast<int>(request.workers.size());
+    budget.other = request.other_connections;
+    budget.reserved = request.reserved_connections;
     for (const BudgetRequest::Member& worker : request.workers) {
         budget.lines.push_back({"worker " + worker.name + (worker.is_self ? " (this one)" : ""), worker.connections});
         if (worker.is_self) budget.own = worker.connections;

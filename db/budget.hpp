@@ -37,8 +37,12 @@ struct Budget {
     int total = 0;
     int limit = 0;  // the lesser of the server's and the configured maximum
     bool limit_is_configured = false;
-    int workers = 0;
-    int own = 0;  // of the worker that asks; 0 when it is not among the members
+    int workers = 0;  // how many
+    int own = 0;      // connections of the worker that asks; 0 when it is not among the members
+    int other = 0;
+    int reserved = 0;
+
+    int by_workers() const { return total - other - reserved; }
 
     int overrun() const { return total > limit ? total - limit : 0; }
     bool fits() const { return overrun() == 0; }

@@ -21,6 +21,18 @@ const Statement commit_statement{"commit", "commit"};
 const Statement rollback_statement{"rollback", "rollback"};
 const Statement script_statement{"script", ""};
 
+const char* begin_text(Isolation isolation) {
+    switch (isolation) {
+        case Isolation::server_default:
+            break;
+        case Isolation::repeatable_read:
+            return "begin isolation level repeatable read";
+        case Isolation::serializable:
+            return "begin isolation level serializable";
+    }
+    return "begin";
+}
+
 // PQcancel opens a connection of its own and blocks: never on the threads that serve jobs.
 asio::thread_pool& cancel_thread() {
     static asio::thread_pool& pool = *new asio::thread_pool(1);  // never joined: a cancel may hang at exit
@@ -97,8 +109,9 @@ void Connection::leave_pipeline() {
         lose("leaving a pipeline");
 }
 
-void Connection::begin() {
+void Connection::begin(Isolation isolation) {
     if (in_transaction()) throw Error(ErrorKind::usage, "begin inside a transaction");
+    isolation_ = isolation;
     begin_pending_ = true;
 }
 
@@ -107,7 +120,12 @@ bool Connection::in_transaction() const {
 }
 
 bool Connection::is_usable() const {
-    return !broken_ && pg_ && PQstatus(pg_.get()) == CONNECTION_OK && expected_.empty();
+    return !broken_ && pg_ && PQstatus(pg_.get()) == CONNECTION_OK && expected_.empty() &&
+           PQtransactionStatus(pg_.get()) != PQTRANS_ACTIVE;
+}
+
+bool Connection::is_lost() const {
+    return lost_ || PQstatus(pg_.get()) == CONNECTION_BAD;
 }
 
 bool Connection::has_unread_input() const {
@@ -124,6 +142,7 @@ int Connection::server_version() const {
 
 void Connection::lose(std::string_view doing) {
     broken_ = true;
+    lost_ = true;
     std::string reason = PQerrorMessage(pg_.get());
     while (!reason.empty() && reason.back() == '\n') reason.pop_back();
     throw Error(ErrorKind::connection, "connection lost while " + std::string(doing) + ": " + reason);
@@ -140,6 +159,12 @@ void Connection::queue_command(const char* sql) {
     expected_.push_back({Expected::Kind::control});
 }
 
+void Connection::queue_begin() {
+    if (!begin_pending_) return;
+    begin_pending_ = false;
+    queue_command(begin_text(isolation_));
+}
+
 // Behind a pooler the connection's own options are refused and SET would leak: the limit travels in each transaction.
 void Connection::queue_statement_timeout() {
     if (settings_.pooler == Pooler::none || settings_.statement_timeout.count() == 0 || packet_limited_) return;
@@ -151,10 +176,7 @@ void Connection::queue_statement_timeout() {
 
 void Connection::send(const Statement& statement, const Parameters& parameters) {
     if (broken_) throw Error(ErrorKind::connection, "the connection was lost before");
-    if (begin_pending_) {
-        begin_pending_ = false;
-        queue_command("begin");
-    }
+    queue_begin();
     queue_statement_timeout();
     const Parameters::View view = parameters.view();
     int sent = 0;
@@ -278,7 +300,7 @@ asio::awaitable<std::vector<Rows>> Connection::exchange(std::chrono::millisecond
     }
     if (PQtransactionStatus(pg_.get()) == PQTRANS_IDLE) packet_limited_ = false;
     if (failure) {
-        if (failure->is_connection_lost()) broken_ = true;
+        if (failure->is_connection_lost()) broken_ = lost_ = true;
         // The server and this side disagree about what is prepared, or a plan is of an older schema: a new connection
         // prepares everything anew.
         if (failure->sqlstate() == "26000" || failure->sqlstate() == "42P05" || failure->sqlstate() == "0A000") {
@@ -319,17 +341,17 @@ asio::awaitable<void> Connection::commit() {
     }
 }
 
-asio::awaitable<void> Connection::rollback() {
+asio::awaitable<void> Connection::rollback(std::chrono::milliseconds limit) {
     begin_pending_ = false;
     if (!is_usable() || PQtransactionStatus(pg_.get()) == PQTRANS_IDLE) co_return;
     packet_limited_ = true;  // an aborted transaction refuses set_config
     send(rollback_statement, {});
-    co_await exchange();
+    co_await exchange(limit);
 }
 
 asio::awaitable<void> Connection::run_script(std::string_view sql, std::chrono::milliseconds timeout) {
     std::string text;
-    if (begin_pending_) text += "begin;\n";
+    if (begin_pending_) text += std::string(begin_text(isolation_)) + ";\n";
     begin_pending_ = false;
     text += sql;
     leave_pipeline();

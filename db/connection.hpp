@@ -39,6 +39,8 @@ struct Notification {
     std::string payload;
 };
 
+enum class Isolation { server_default, repeatable_read, serializable };
+
 class Connection {
 public:
     using Clock = std::chrono::steady_clock;
@@ -52,14 +54,14 @@ public:
     Connection& operator=(const Connection&) = delete;
 
     // BEGIN goes out in front of the next statement; without a next statement there is no transaction.
-    void begin();
+    void begin(Isolation isolation = Isolation::server_default);
     // Queues one statement. Throws: db::Error (usage, connection).
     void send(const Statement& statement, const Parameters& parameters);
     // Sends what is queued and reads the whole answer. Throws the first statement's error; nothing of a packet that
     // failed has happened. `limit` zero: statement_timeout and grace.
     boost::asio::awaitable<std::vector<Rows>> exchange(std::chrono::milliseconds limit = {});
     boost::asio::awaitable<void> commit();
-    boost::asio::awaitable<void> rollback();
+    boost::asio::awaitable<void> rollback(std::chrono::milliseconds limit = {});
 
     boost::asio::awaitable<void> run_script(std::string_view sql, std::chrono::milliseconds timeout);
     boost::asio::awaitable<std::int64_t> copy_in(
@@ -71,6 +73,7 @@ public:
 
     // Whether the next exchange can work: connected, and nothing left over. No system call.
     bool is_usable() const;
+    bool is_lost() const;  // the server or the way to it is gone; other unusable connections say nothing of it
     bool in_transaction() const;
     // A system call, no round trip: the server closed or wrote something while nobody asked.
     bool has_unread_input() const;
@@ -100,6 +103,7 @@ private:
     boost::asio::awaitable<std::shared_ptr<const pg_result>> next_result();
     boost::asio::awaitable<void> flush();
     void queue_command(const char* sql);
+    void queue_begin();
     void queue_statement_timeout();
     void enter_pipeline();
     void leave_pipeline();
@@ -121,8 +125,10 @@ private:
     std::unordered_set<std::string_view> prepared_;  // names, which are literals
     Clock::time_point opened_at_;
     bool begin_pending_ = false;
+    Isolation isolation_ = Isolation::server_default;  // of the pending begin
     bool packet_limited_ = false;  // the server's statement_timeout is set in this packet or transaction
     bool broken_ = false;
+    bool lost_ = false;
 };
 
 }  // namespace db

@@ -16,8 +16,7 @@ asio::awaitable<std::int64_t> Connection::copy_in(
     const Statement& statement, const std::function<bool(std::string& buffer)>& fill
 ) {
     if (begin_pending_) {
-        begin_pending_ = false;
-        queue_command("begin");
+        queue_begin();
         co_await exchange();
     }
     leave_pipeline();

@@ -7,6 +7,10 @@ namespace db {
 
 using Kind = PoolState::Action::Kind;
 
+namespace {
+constexpr std::chrono::seconds replacement_pause{1};  // after one that failed or could not begin
+}
+
 PoolState::PoolState(const PoolSettings& settings) : settings_(settings) {
     const auto places = static_cast<std::size_t>(settings.pool_size + settings.max_overflow);
     places_.resize(places);
@@ -20,7 +24,11 @@ bool PoolState::is_expired(const Place& place, Time now) const {
 }
 
 bool PoolState::needs_test(const Place& place, Time now) const {
-    return place.opened_at < valid_from_ || (settings_.pool_pre_ping && now - place.used_at > settings_.pre_ping_after);
+    return settings_.pool_pre_ping && now - place.used_at > settings_.pre_ping_after;
+}
+
+int PoolState::extra() const {
+    return replaced_ + (replacement_ && replacement_->old ? 1 : 0);
 }
 
 std::optional<PoolState::Slot> PoolState::take(Time now) {
@@ -37,19 +45,18 @@ std::optional<PoolState::Slot> PoolState::take(Time now) {
 
 PoolState::Ticket PoolState::wait(Time now, Actions& actions) {
     const Ticket ticket = ++last_ticket_;
-    line_.push_back(ticket);
     if (shut_down_) {
-        line_.pop_back();
         actions.push_back({Kind::fail, 0, ticket});
         return ticket;
     }
+    line_.push_back(ticket);
     serve_waiters(now, actions);
     return ticket;
 }
 
 bool PoolState::leave(Ticket ticket, bool timed_out) {
-    const auto found = std::find(line_.begin(), line_.end(), ticket);
-    if (found == line_.end()) return false;
+    const auto found = std::ranges::lower_bound(line_, ticket);  // tickets only grow
+    if (found == line_.end() || *found != ticket) return false;
     line_.erase(found);
     if (timed_out) ++counters_.timeouts;
     return true;
@@ -59,35 +66,58 @@ void PoolState::available(Slot slot, Time now, Actions& actions) {
     Place& place = places_[slot];
     if (shut_down_) {
         close(slot, CloseReason::shutdown, actions);
-        return;
-    }
-    if (is_expired(place, now)) {
+    } else if (is_expired(place, now)) {
         close(slot, CloseReason::recycled, actions);
         serve_waiters(now, actions);
-        return;
-    }
-    if (!line_.empty()) {
+    } else if (!line_.empty()) {
         place.use = Use::lent;
         ++lent_;
         ++counters_.checkouts;
         actions.push_back({Kind::lend, slot, line_.front()});
         line_.pop_front();
-        return;
-    }
-    if (open_ > settings_.pool_size) {
+    } else if (place.replaced) {
+        close(slot, CloseReason::recycled, actions);
+    } else if (open_ - extra() > settings_.pool_size) {
         close(slot, CloseReason::overflow, actions);
-        return;
+    } else {
+        place.use = Use::free;
+        free_.push_back(slot);
+        if (now >= place.replace_at) upkeep(now, actions);
     }
-    place.use = Use::free;
-    free_.push_back(slot);
 }
 
 void PoolState::close(Slot slot, CloseReason reason, Actions& actions) {
-    places_[slot].use = Use::empty;
+    Place& place = places_[slot];
+    place.use = Use::empty;
+    if (place.replaced) --replaced_;
+    place.replaced = false;
+    if (replacement_ && replacement_->old == slot) replacement_->old.reset();
     empty_.push_back(slot);
     --open_;
     ++counters_.closed[static_cast<std::size_t>(reason)];
+    if (reason == CloseReason::invalid) ++counters_.invalid;
     actions.push_back({Kind::close, slot, 0, reason});
+}
+
+// One connection was lost: so are all that were opened before. Those on loan are closed when they come back.
+void PoolState::lose(Slot slot, Time now, Actions& actions) {
+    valid_from_ = now;
+    close(slot, CloseReason::invalid, actions);
+    std::erase_if(free_, [&](Slot free) {
+        if (places_[free].opened_at >= valid_from_) return false;
+        close(free, CloseReason::invalid, actions);
+        return true;
+    });
+    serve_waiters(now, actions);
+}
+
+void PoolState::start_open(Actions& actions) {
+    const Slot slot = empty_.back();
+    empty_.pop_back();
+    places_[slot].use = Use::opening;
+    ++open_;
+    ++opening_;
+    actions.push_back({Kind::open, slot});
 }
 
 void PoolState::serve_waiters(Time now, Actions& actions) {
@@ -106,34 +136,25 @@ void PoolState::serve_waiters(Time now, Actions& actions) {
             available(slot, now, actions);
         }
     }
-    while (unserved() && !empty_.empty() && opening_ < settings_.connecting_limit) {
-        const Slot slot = empty_.back();
-        empty_.pop_back();
-        places_[slot].use = Use::opening;
-        ++open_;
-        ++opening_;
-        actions.push_back({Kind::open, slot});
-    }
+    while (unserved() && !empty_.empty() && opening_ < settings_.connecting_limit) start_open(actions);
 }
 
 void PoolState::returned(Slot slot, Condition condition, Time now, Actions& actions) {
     Place& place = places_[slot];
     --lent_;
     place.used_at = now;
-    if (condition == Condition::broken) {
-        ++counters_.invalid;
-        valid_from_ = now;
-        close(slot, CloseReason::invalid, actions);
+    if (condition == Condition::lost) {
+        lose(slot, now, actions);
+    } else if (condition == Condition::spent || place.opened_at < valid_from_) {
+        close(slot, condition == Condition::spent ? CloseReason::dirty : CloseReason::invalid, actions);
         serve_waiters(now, actions);
-        return;
-    }
-    if (condition == Condition::dirty) {
+    } else if (condition == Condition::dirty) {
         place.use = Use::testing;
         ++testing_;
         actions.push_back({Kind::reset, slot});
-        return;
+    } else {
+        available(slot, now, actions);
     }
-    available(slot, now, actions);
 }
 
 void PoolState::found_suspicious(Slot slot, Actions& actions) {
@@ -144,18 +165,38 @@ void PoolState::found_suspicious(Slot slot, Actions& actions) {
     actions.push_back({Kind::test, slot});
 }
 
+void PoolState::plan_age(Place& place, Time now) {
+    // Up to a fifth early, so that connections opened together are not replaced together; a twentieth is left for the
+    // replacement to be opened before the old one may not be lent any more.
+    jitter_ = jitter_ * 6364136223846793005ULL + 1442695040888963407ULL;
+    const auto recycle = std::chrono::duration_cast<std::chrono::milliseconds>(settings_.pool_recycle);
+    const auto jitter = static_cast<int>(jitter_ >> 57);  // 0 .. 127
+    place.expires_at = now + recycle;
+    place.replace_at = place.expires_at - recycle / 20 - recycle * jitter / 1'000;
+}
+
+// The replacement is open: the one it replaces goes, now if it is free, else when it comes back.
+void PoolState::retire_replaced(Slot fresh, Actions& actions) {
+    if (!replacement_ || replacement_->fresh != fresh) return;
+    const std::optional<Slot> old = replacement_->old;
+    replacement_.reset();
+    if (!old) return;
+    places_[*old].replaced = true;
+    ++replaced_;
+    if (std::erase(free_, *old) > 0) close(*old, CloseReason::recycled, actions);
+}
+
 void PoolState::opened(Slot slot, Time now, Actions& actions) {
     --opening_;
     ++counters_.opened;
     Place& place = places_[slot];
     place.opened_at = now;
     place.used_at = now;
-    // Up to a tenth earlier, so that connections opened together are not replaced together.
-    jitter_ = jitter_ * 6364136223846793005ULL + 1442695040888963407ULL;
-    const auto recycle = std::chrono::duration_cast<std::chrono::milliseconds>(settings_.pool_recycle);
-    place.expires_at = now + recycle - recycle / 10 * static_cast<int>(jitter_ >> 57) / 128;
+    plan_age(place, now);
+    retire_replaced(slot, actions);
     available(slot, now, actions);
     serve_waiters(now, actions);  // a connect ended: the limit may let another begin
+    upkeep(now, actions);
 }
 
 void PoolState::open_failed(Slot slot, Time now, Actions& actions) {
@@ -163,26 +204,67 @@ void PoolState::open_failed(Slot slot, Time now, Actions& actions) {
     --open_;
     places_[slot].use = Use::empty;
     empty_.push_back(slot);
-    if (!line_.empty()) {
+    bool first = true;
+    if (replacement_ && replacement_->fresh == slot) {
+        replacement_.reset();
+        no_upkeep_before_ = now + replacement_pause;
+        first = false;
+    }
+    // Whoever can hope for nothing else learns the reason at once; at least the one for whom this was opened.
+    const int hopes = opening_ + testing_;
+    while (!line_.empty() && (first || (lent_ == 0 && static_cast<int>(line_.size()) > hopes))) {
         actions.push_back({Kind::fail, 0, line_.front()});
         line_.pop_front();
+        first = false;
     }
     serve_waiters(now, actions);
 }
 
-void PoolState::tested(Slot slot, bool alive, Time now, Actions& actions) {
+void PoolState::tested(Slot slot, Condition condition, Time now, Actions& actions) {
     --testing_;
-    if (!alive) {
-        ++counters_.invalid;
-        valid_from_ = now;
-        close(slot, CloseReason::invalid, actions);
+    Place& place = places_[slot];
+    if (condition == Condition::lost) {
+        lose(slot, now, actions);
+    } else if (condition != Condition::clean) {
+        close(slot, CloseReason::dirty, actions);
         serve_waiters(now, actions);
-        return;
+    } else {
+        place.used_at = now;
+        place.opened_at = std::max(place.opened_at, valid_from_);  // it answered: it survived whatever was lost
+        available(slot, now, actions);
     }
-    places_[slot].used_at = now;
-    // It answered: it is as good as one opened now.
-    places_[slot].opened_at = std::max(places_[slot].opened_at, valid_from_);
-    available(slot, now, actions);
+}
+
+std::optional<PoolState::Slot> PoolState::oldest_free() const {
+    const auto oldest = std::ranges::min_element(free_, {}, [this](Slot slot) { return places_[slot].replace_at; });
+    return oldest == free_.end() ? std::nullopt : std::optional(*oldest);
+}
+
+PoolState::Time PoolState::next_upkeep(Time now) const {
+    Time next = Time::max();
+    if (settings_.pool_recycle.count() == 0 || shut_down_) return next;
+    for (const Place& place : places_) {
+        if (place.use == Use::empty || place.use == Use::opening || place.replaced) continue;
+        if (place.replace_at > now) {
+            next = std::min(next, place.replace_at);
+        } else if (place.use == Use::free && !replacement_) {  // any other is looked at when it comes back
+            next = std::min(next, std::max(now + replacement_pause, no_upkeep_before_));
+        }
+    }
+    return next;
+}
+
+void PoolState::upkeep(Time now, Actions& actions) {
+    std::optional<Slot> old = oldest_free();
+    if (!old || now < places_[*old].replace_at || settings_.pool_recycle.count() == 0) return;
+    if (replacement_ || now < no_upkeep_before_ || !line_.empty() || opening_ >= settings_.connecting_limit) return;
+    if (empty_.empty()) {  // every place is taken: its own is the only one
+        std::erase(free_, *old);
+        close(*old, CloseReason::recycled, actions);
+        old.reset();
+    }
+    replacement_ = Replacement{empty_.back(), old};
+    start_open(actions);
 }
 
 void PoolState::shut_down(Actions& actions) {
@@ -210,30 +292,32 @@ void PoolState::check_invariants() const {
     const auto rule = [](bool holds, const char* text) {
         if (!holds) throw std::logic_error(text);
     };
-    const auto count = [&](Use use) {
-        return static_cast<int>(std::count_if(places_.begin(), places_.end(), [use](const Place& place) {
-            return place.use == use;
-        }));
-    };
-    rule(count(Use::free) == static_cast<int>(free_.size()), "free slots are in the free list");
-    rule(count(Use::empty) == static_cast<int>(empty_.size()), "empty slots are in the empty list");
-    rule(count(Use::opening) == opening_, "opening is counted");
-    rule(count(Use::testing) == testing_, "testing is counted");
-    rule(count(Use::lent) == lent_, "lent is counted");
+    const auto count = [&](auto is) { return static_cast<int>(std::ranges::count_if(places_, is)); };
+    const auto used = [&](Use use) { return count([use](const Place& place) { return place.use == use; }); };
+    const int waiting = static_cast<int>(line_.size());
+    rule(used(Use::free) == static_cast<int>(free_.size()), "free slots are in the free list");
+    rule(used(Use::empty) == static_cast<int>(empty_.size()), "empty slots are in the empty list");
+    rule(used(Use::opening) == opening_, "opening is counted");
+    rule(used(Use::testing) == testing_, "testing is counted");
+    rule(used(Use::lent) == lent_, "lent is counted");
+    rule(count(&Place::replaced) == replaced_, "replaced is counted");
     rule(open_ == static_cast<int>(places_.size() - empty_.size()), "open is counted");
     rule(open_ <= settings_.pool_size + settings_.max_overflow, "never more connections than size and overflow");
     rule(opening_ <= settings_.connecting_limit, "never more connects at once than the limit");
-    rule(
-        free_.empty() || opening_ + testing_ >= static_cast<int>(line_.size()),
-        "nobody waits for nothing while a connection is free"
-    );
     rule(static_cast<int>(free_.size()) <= settings_.pool_size, "overflow connections are closed on return");
     rule(!shut_down_ || (line_.empty() && free_.empty()), "a pool that is shut down keeps nothing");
+    rule(free_.empty() || opening_ + testing_ >= waiting, "nobody waits for nothing while a connection is free");
     rule(
-        line_.empty() || opening_ + testing_ >= static_cast<int>(line_.size()) || empty_.empty() ||
-            opening_ == settings_.connecting_limit,
+        opening_ + testing_ >= waiting || empty_.empty() || opening_ == settings_.connecting_limit,
         "a connection is on its way to each waiter, unless the pool is full or the connects are at their limit"
     );
+    for (const Slot slot : free_) {
+        rule(places_[slot].opened_at >= valid_from_, "no free connection is older than a loss");
+        rule(!places_[slot].replaced, "no free connection has been replaced");
+    }
+    if (!replacement_) return;
+    rule(places_[replacement_->fresh].use == Use::opening, "a replacement is being opened");
+    rule(!replacement_->old || places_[*replacement_->old].use != Use::empty, "what is to be replaced is open");
 }
 
 }  // namespace db

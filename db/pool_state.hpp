@@ -1,7 +1,7 @@
 #pragma once
 
 // The pool's state machine: pure. It decides which connection is lent, opened, tested, reset or closed, and who waits;
-// the shell in db/pool.cpp does it. No I/O, no clock of its own, no lock.
+// the shell in db/pool_core.cpp does it. No I/O, no clock of its own, no lock.
 //
 // Connections are named by slot (0 .. pool_size + max_overflow - 1), waiters by ticket. Reuse is last in, first out, so
 // that a quiet pool uses few connections and lets the others age; waiters are served first in, first out.
@@ -40,23 +40,35 @@ public:
     };
     using Actions = std::vector<Action>;
 
+    // How a connection came back.
+    enum class Condition {
+        clean,  // it can be lent again
+        dirty,  // inside a transaction: to be reset; after a reset: it cannot be cleaned
+        spent,  // of no use any more by itself; says nothing about others
+        lost,   // the server went away: every connection opened before is held to be dead as well
+    };
+
     explicit PoolState(const PoolSettings& settings);
 
     // A caller wants a session. Answers the slot when one is free, fresh and nobody waits: the fast path, which the
-    // shell may still refuse by found_dead(). Otherwise call wait().
+    // shell may still refuse by found_suspicious(). Otherwise call wait().
     std::optional<Slot> take(Time now);
     // The caller joins the line. Appends what there is to do.
     Ticket wait(Time now, Actions& actions);
     // A waiter gave up or its time passed. False when it was served or failed meanwhile.
     bool leave(Ticket ticket, bool timed_out);
 
-    enum class Condition { clean, dirty, broken };  // dirty: still inside a transaction
     void returned(Slot slot, Condition condition, Time now, Actions& actions);
-    // A taken connection turned out dead or suspicious before it was lent: test it, or close it when known dead.
+    // A taken connection looked dead before it was lent.
     void found_suspicious(Slot slot, Actions& actions);
     void opened(Slot slot, Time now, Actions& actions);
     void open_failed(Slot slot, Time now, Actions& actions);
-    void tested(Slot slot, bool alive, Time now, Actions& actions);
+    // After test or reset: clean when it may be lent.
+    void tested(Slot slot, Condition condition, Time now, Actions& actions);
+    // Opens a replacement for a free connection of age, one at a time.
+    void upkeep(Time now, Actions& actions);
+    // When upkeep() is due next, as known after opened(), open_failed() and upkeep(); Time::max(): never.
+    Time next_upkeep(Time now) const;
     // Refuses new work: fails every waiter and closes what is free.
     void shut_down(Actions& actions);
 
@@ -71,16 +83,29 @@ private:
     enum class Use : std::uint8_t { empty, opening, free, testing, lent };
     struct Place {
         Use use = Use::empty;
+        bool replaced = false;  // its replacement is open: to be closed when it is not needed
         Time opened_at{};
         Time used_at{};
-        Time expires_at{};
+        Time replace_at{};  // from then on a replacement is opened in the background
+        Time expires_at{};  // from then on it is never lent
+    };
+    // At most one replacement is being opened at a time.
+    struct Replacement {
+        Slot fresh;
+        std::optional<Slot> old;  // empty when it was closed meanwhile
     };
 
     void available(Slot slot, Time now, Actions& actions);  // lends it, keeps it or closes it
     void close(Slot slot, CloseReason reason, Actions& actions);
+    void lose(Slot slot, Time now, Actions& actions);
     void serve_waiters(Time now, Actions& actions);
+    void start_open(Actions& actions);
+    void retire_replaced(Slot fresh, Actions& actions);
+    void plan_age(Place& place, Time now);
     bool is_expired(const Place& place, Time now) const;
     bool needs_test(const Place& place, Time now) const;
+    int extra() const;  // open only because one connection takes another's place
+    std::optional<Slot> oldest_free() const;
 
     PoolSettings settings_;
     std::vector<Place> places_;
@@ -88,12 +113,15 @@ private:
     std::vector<Slot> empty_;  // slots without a connection
     std::deque<Ticket> line_;
     Ticket last_ticket_ = 0;
-    Time valid_from_ = Time::min();  // connections opened before a loss was seen are suspicious
+    Time valid_from_ = Time::min();  // connections opened before a loss was seen are not lent again
+    std::optional<Replacement> replacement_;
+    Time no_upkeep_before_ = Time::min();
     PoolStats counters_;
     int open_ = 0;  // not empty
     int opening_ = 0;
     int testing_ = 0;
     int lent_ = 0;
+    int replaced_ = 0;
     std::uint64_t jitter_ = 0x9e3779b97f4a7c15;
     bool shut_down_ = false;
 };

@@ -2,6 +2,7 @@
 
 #include "db/connection.hpp"
 #include "db/gather.hpp"
+#include "db/pool_core.hpp"
 
 namespace asio = boost::asio;
 
@@ -9,22 +10,27 @@ namespace db {
 
 Session::Session(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
 
-Session::Session(std::unique_ptr<Connection> connection, GiveBack give_back)
-    : connection_(std::move(connection)), give_back_(std::move(give_back)) {}
+Session::Session(std::unique_ptr<Connection> connection, std::shared_ptr<PoolCore> pool, std::uint32_t slot)
+    : connection_(std::move(connection)), pool_(std::move(pool)), slot_(slot) {}
 
 Session::~Session() {
-    if (connection_ && give_back_) give_back_(std::move(connection_));
+    give_back();
 }
 
 Session::Session(Session&&) noexcept = default;
 
 Session& Session::operator=(Session&& other) noexcept {
     if (this != &other) {
-        if (connection_ && give_back_) give_back_(std::move(connection_));
+        give_back();
         connection_ = std::move(other.connection_);
-        give_back_ = std::move(other.give_back_);
+        pool_ = std::move(other.pool_);
+        slot_ = other.slot_;
     }
     return *this;
+}
+
+void Session::give_back() {
+    if (connection_ && pool_) pool_->give_back(std::move(connection_), slot_);
 }
 
 asio::awaitable<Rows> Session::run(const Statement& statement, Parameters parameters) {

@@ -12,6 +12,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -20,14 +21,14 @@
 namespace db {
 
 class Connection;
+class PoolCore;
 
 class Session {
 public:
     // A session on a connection of its own, outside any pool (control thread, migrations). The destructor closes it.
     explicit Session(std::unique_ptr<Connection> connection);
-    // A session lent by a pool: the destructor hands the connection to `give_back`.
-    using GiveBack = std::function<void(std::unique_ptr<Connection>)>;
-    Session(std::unique_ptr<Connection> connection, GiveBack give_back);
+    // A session lent by a pool from one of its slots: the destructor hands the connection back.
+    Session(std::unique_ptr<Connection> connection, std::shared_ptr<PoolCore> pool, std::uint32_t slot);
     ~Session();
     Session(Session&&) noexcept;
     Session& operator=(Session&&) noexcept;
@@ -56,8 +57,11 @@ public:
     Connection& connection() { return *connection_; }
 
 private:
+    void give_back();
+
     std::unique_ptr<Connection> connection_;
-    GiveBack give_back_;
+    std::shared_ptr<PoolCore> pool_;  // null: the connection is the session's own
+    std::uint32_t slot_ = 0;
 };
 
 }  // namespace db

@@ -1,13 +1,21 @@
 #include "db/transaction.hpp"
 
-#include "db/connection.hpp"
+#include "db/error.hpp"
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <random>
 
 namespace asio = boost::asio;
 
 namespace db {
 
-void begin(Session& session) {
-    session.connection().begin();
+void begin(Session& session, Isolation isolation) {
+    session.connection().begin(isolation);
 }
 
 asio::awaitable<void> commit(Session& session) {
@@ -20,6 +28,19 @@ asio::awaitable<void> rollback(Session& session) noexcept {
     } catch (const std::exception&) {
         // The pool closes a connection that is still inside a transaction; the first failure is what matters.
     }
+}
+
+asio::awaitable<void> pause_or_rethrow(std::exception_ptr failure, int attempt, int attempts) {
+    try {
+        std::rethrow_exception(failure);
+    } catch (const Error& error) {
+        if (!error.is_serialization_failure() || attempt >= attempts) throw;
+    }
+    thread_local std::minstd_rand random(std::random_device{}());
+    asio::steady_timer timer(co_await asio::this_coro::executor);
+    timer.expires_after(std::chrono::milliseconds(std::uniform_int_distribution(1, 10 * std::min(attempt, 10))(random))
+    );
+    co_await timer.async_wait(asio::use_awaitable);
 }
 
 }  // namespace db

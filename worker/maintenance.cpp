@@ -10,6 +10,7 @@
 #include "queue/promote.hpp"
 #include "queue/rescue.hpp"
 #include "queue/retention.hpp"
+#include "worker/startup.hpp"
 
 #include <algorithm>
 #include <array>
@@ -27,6 +28,7 @@ constexpr std::chrono::milliseconds refresh_period = 1s;  // how late a paused q
 constexpr std::chrono::milliseconds promote_period = 200ms;
 constexpr std::chrono::milliseconds fold_period = 500ms;
 constexpr std::chrono::milliseconds measure_period = 5s;
+constexpr std::chrono::milliseconds budget_period = 5s;
 constexpr std::chrono::milliseconds prune_period = 60s;
 constexpr std::chrono::milliseconds history_period = 600s;
 constexpr int promote_rows = 1'000;
@@ -75,7 +77,10 @@ asio::awaitable<void> Maintenance::run() {
                     log(LogLevel::info, "leading: this worker does the maintenance");
                 }
                 leader_ = leads;
-                if (!leads) metrics_.set_queues({});
+                if (!leads) {
+                    metrics_.set_queues({});
+                    metrics_.set_budget({});
+                }
                 next_election_ = now + election_period;
             }
             if (now >= next_refresh_) {
@@ -121,6 +126,7 @@ asio::awaitable<void> Maintenance::lead() {
     if (due(next_fold_, fold_period)) co_await fold();
     if (due(next_rescue_, rescue_period_)) co_await rescue();
     if (due(next_measure_, measure_period)) co_await measure();
+    if (due(next_budget_, budget_period)) co_await check_budget();
     if (due(next_prune_, prune_period)) co_await prune();
 }
 
@@ -185,6 +191,21 @@ asio::awaitable<void> Maintenance::prune() {
     co_await queue::prune_batches(session, config_.retention.batches, prune_rows);
     co_await queue::prune_enqueue_keys(session, keep_keys, prune_rows);
     co_await db::pipelined(session, queue::fix_plans(session), queue::prune_workers(session, keep_workers, prune_rows));
+}
+
+// The fleet was held against the server when each worker started; since then the server, or what other services take,
+// may have changed.
+asio::awaitable<void> Maintenance::check_budget() {
+    db::Session session = co_await pool_.checkout();
+    const db::Budget budget = co_await read_budget(session, config_, worker_());
+    metrics_.set_budget(budget);
+    if (!budget.fits()) {
+        log_once(
+            overrun_, LogLevel::warn, "the fleet overruns the connection budget", {{"budget", db::verdict(budget)}}
+        );
+    } else if (overrun_.clear()) {
+        log(LogLevel::info, "the fleet fits the connection budget again");
+    }
 }
 
 asio::awaitable<void> Maintenance::measure() {

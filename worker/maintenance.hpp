@@ -50,6 +50,7 @@ private:
     boost::asio::awaitable<void> keep_history();
     boost::asio::awaitable<void> prune();
     boost::asio::awaitable<void> measure();
+    boost::asio::awaitable<void> check_budget();
 
     const boost::asio::any_io_executor executor_;
     db::Pool& pool_;
@@ -63,12 +64,14 @@ private:
     const std::chrono::milliseconds rescue_period_;  // several reads within half of lease_timeout
     Watchman watchman_;
     SayOnce trouble_;
+    SayOnce overrun_;
     Clock::time_point next_election_{};
     Clock::time_point next_refresh_{};
     Clock::time_point next_promote_{};
     Clock::time_point next_fold_{};
     Clock::time_point next_rescue_{};
     Clock::time_point next_measure_{};
+    Clock::time_point next_budget_{};
     Clock::time_point next_prune_{};
     Clock::time_point next_history_{};
 };

@@ -102,6 +102,7 @@ struct Metrics::Families {
     mutable std::mutex mutex;
     std::unordered_map<std::string, StatementMetrics> statements;  // guarded by mutex
     std::vector<QueueDepth> queues;                                // guarded by mutex
+    std::optional<db::Budget> budget;                              // guarded by mutex
     Probes probes;                                                 // guarded by mutex
 };
 
@@ -175,18 +176,26 @@ void Metrics::set_queues(std::vector<QueueDepth> queues) {
     families_->queues = std::move(queues);
 }
 
+void Metrics::set_budget(std::optional<db::Budget> budget) {
+    const std::lock_guard lock(families_->mutex);
+    families_->budget = std::move(budget);
+}
+
 std::string Metrics::to_text() const {
     Probes probes;
+    std::optional<db::Budget> budget;
     std::vector<QueueDepth> queues;
     {
         const std::lock_guard lock(families_->mutex);
         probes = families_->probes;
         queues = families_->queues;
+        budget = families_->budget;
     }
     std::vector<prometheus::MetricFamily> all = families_->registry.Collect();
     if (probes.pool) append_pool(all, probes.pool());
     if (probes.engine) append_engine(all, probes.engine());
     append_queues(all, queues);
+    if (budget) append_budget(all, *budget);
     std::ranges::sort(all, {}, &prometheus::MetricFamily::name);
     return prometheus::TextSerializer().Serialize(all);
 }

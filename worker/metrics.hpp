@@ -8,6 +8,7 @@
 //
 // Thread: every member may be called from any thread.
 
+#include "db/budget.hpp"
 #include "db/pool_stats.hpp"
 #include "db/settings.hpp"
 
@@ -17,6 +18,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -93,6 +95,9 @@ public:
 
     // Replaces the queues' gauges. The leader alone has them; one that lost its office gives none.
     void set_queues(std::vector<QueueDepth> queues);
+
+    // Replaces the budget's gauges; the leader alone has them.
+    void set_budget(std::optional<db::Budget> budget);
 
     // All families in Prometheus' text format, sorted by name.
     std::string to_text() const;

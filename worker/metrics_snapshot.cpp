@@ -74,6 +74,22 @@ void append_engine(std::vector<MetricFamily>& families, const EngineSnapshot& en
     );
 }
 
+void append_budget(std::vector<MetricFamily>& families, const db::Budget& budget) {
+    MetricFamily claimed = family(
+        "budget_connections",
+        "Connections claimed on the server, by whom, as the leader adds them up",
+        MetricType::Gauge
+    );
+    const std::pair<const char*, int> claims[] = {
+        {"workers", budget.by_workers()}, {"other_services", budget.other}, {"reserved", budget.reserved}
+    };
+    for (const auto& [by, connections] : claims) claimed.metric.push_back(sample(connections, {{"by", by}}));
+    families.push_back(std::move(claimed));
+    families.push_back(gauge("budget_limit_connections", "Connections that may be claimed", budget.limit));
+    families.push_back(gauge("budget_overrun_connections", "Connections claimed beyond the limit", budget.overrun()));
+    families.push_back(gauge("budget_workers", "Live workers whose connections were added up", budget.workers));
+}
+
 void append_queues(std::vector<MetricFamily>& families, const std::vector<QueueDepth>& queues) {
     if (queues.empty()) return;
     MetricFamily depth = family("queue_depth", "Live jobs by queue and state, as the leader counts", MetricType::Gauge);

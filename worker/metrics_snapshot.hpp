@@ -18,4 +18,6 @@ void append_pool(std::vector<prometheus::MetricFamily>& families, const db::Pool
 void append_engine(std::vector<prometheus::MetricFamily>& families, const EngineSnapshot& engine);
 void append_queues(std::vector<prometheus::MetricFamily>& families, const std::vector<QueueDepth>& queues);
 
+void append_budget(std::vector<prometheus::MetricFamily>& families, const db::Budget& budget);
+
 }  // namespace worker

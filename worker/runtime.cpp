@@ -110,7 +110,8 @@ db::Hooks Process::hooks() {
     hooks.on_notice = [](std::string_view severity, std::string_view message) {
         log(severity == "WARNING" ? LogLevel::warn : LogLevel::info, message, {{"from", "server"}});
     };
-    hooks.on_connect_failure = [this](const db::Error& error) {
+    hooks.on_connect_failure = [this, counted = hooks.on_connect_failure](const db::Error& error) {
+        counted(error);
         log_once(connect_trouble_, LogLevel::warn, "cannot connect", {{"error", error.what()}});
     };
     if (config_.database.echo) {

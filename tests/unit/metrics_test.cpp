@@ -65,6 +65,7 @@ TEST_CASE("the metric families are those of tests/golden/metrics.txt", "[worker]
     Metrics metrics("0.1.0", {"mail"});
     metrics.set_probes(all_probes());
     metrics.set_queues({{.queue = "default"}});
+    metrics.set_budget(db::Budget{});
     metrics.hooks().on_statement("claim_bundles", 1ms, nullptr);
     const std::string text = metrics.to_text();
     tests::check_golden("tests/golden/metrics.txt", list_families(text));
@@ -144,6 +145,26 @@ TEST_CASE("the queues' gauges are replaced whole, so that none stays behind", "[
     CHECK_THAT(metrics.to_text(), !Contains("mail"));
     metrics.set_queues({});
     CHECK_THAT(metrics.to_text(), !Contains("task_worker_queue_depth"));
+}
+
+TEST_CASE("the budget's gauges say who claims how much, and go with the lead", "[worker][metrics][budget]") {
+    Metrics metrics("0.1.0", {});
+    const db::BudgetRequest request{
+        .workers = {{"a", 32, true}, {"b", 32}},
+        .other_connections = 30,
+        .reserved_connections = 3,
+        .server_max_connections = 90
+    };
+    metrics.set_budget(db::add_up(request));
+    const std::string text = metrics.to_text();
+    CHECK_THAT(text, Contains("task_worker_budget_connections{by=\"workers\"} 64\n"));
+    CHECK_THAT(text, Contains("task_worker_budget_connections{by=\"other_services\"} 30\n"));
+    CHECK_THAT(text, Contains("task_worker_budget_connections{by=\"reserved\"} 3\n"));
+    CHECK_THAT(text, Contains("task_worker_budget_limit_connections 90\n"));
+    CHECK_THAT(text, Contains("task_worker_budget_overrun_connections 7\n"));
+    CHECK_THAT(text, Contains("task_worker_budget_workers 2\n"));
+    metrics.set_budget({});
+    CHECK_THAT(metrics.to_text(), !Contains("task_worker_budget"));
 }
 
 TEST_CASE("the engine's counters and snapshot appear", "[worker][metrics]") {

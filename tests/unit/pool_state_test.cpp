@@ -2,13 +2,12 @@
 
 #include "tests/support/catch.hpp"
 
-#include <map>
-#include <random>
-#include <set>
+#include <algorithm>
 
 using namespace db;
 using namespace std::chrono_literals;
 using Kind = PoolState::Action::Kind;
+using Condition = PoolState::Condition;
 
 namespace {
 
@@ -25,11 +24,6 @@ std::vector<Kind> kinds(const PoolState::Actions& actions) {
     return kinds;
 }
 
-// Like REQUIRE, without its cost: the random test makes millions.
-void expect(bool holds) {
-    if (!holds) FAIL("an expectation of the random test does not hold");
-}
-
 const PoolState::Time start{1h};
 
 // A pool with `n` connections, all free but those beyond pool_size.
@@ -37,16 +31,11 @@ PoolState warm(const PoolSettings& settings, int n) {
     PoolState pool(settings);
     PoolState::Actions actions;
     for (int i = 0; i < n; ++i) pool.wait(start, actions);
-    const auto opens = actions;
-    std::vector<PoolState::Slot> slots;
-    for (const auto& action : opens) {
-        PoolState::Actions lends;
-        pool.opened(action.slot, start, lends);
-        slots.push_back(action.slot);
+    for (std::size_t i = 0; i < actions.size(); ++i) {
+        if (actions[i].kind == Kind::open) pool.opened(PoolState::Slot{actions[i].slot}, start, actions);
     }
-    for (const auto slot : slots) {
-        PoolState::Actions rest;
-        pool.returned(slot, PoolState::Condition::clean, start, rest);
+    for (const auto& action : PoolState::Actions(actions)) {
+        if (action.kind == Kind::lend) pool.returned(action.slot, Condition::clean, start, actions);
     }
     return pool;
 }
@@ -72,8 +61,8 @@ TEST_CASE("PoolState reuses the connection returned last", "[db][pool]") {
     const auto first = pool.take(start);
     const auto second = pool.take(start);
     PoolState::Actions actions;
-    pool.returned(*first, PoolState::Condition::clean, start, actions);
-    pool.returned(*second, PoolState::Condition::clean, start, actions);
+    pool.returned(*first, Condition::clean, start, actions);
+    pool.returned(*second, Condition::clean, start, actions);
     CHECK(pool.take(start) == second);
     CHECK(actions.empty());
 }
@@ -90,10 +79,10 @@ TEST_CASE("PoolState counts overflow from pool_size up, and closes it on return"
     CHECK(stats.waiting == 4);
     PoolState::Actions rest;
     for (const auto& action : actions) pool.opened(action.slot, start, rest);
-    pool.returned(rest[0].slot, PoolState::Condition::clean, start, rest);  // serves the fourth
+    pool.returned(rest[0].slot, Condition::clean, start, rest);  // serves the fourth
     CHECK(rest.back().kind == Kind::lend);
     PoolState::Actions last;
-    pool.returned(rest[1].slot, PoolState::Condition::clean, start, last);
+    pool.returned(rest[1].slot, Condition::clean, start, last);
     REQUIRE(kinds(last) == std::vector{Kind::close});
     CHECK(last[0].reason == CloseReason::overflow);
     CHECK(pool.stats().overflow == 0);
@@ -106,34 +95,139 @@ TEST_CASE("PoolState tests a connection that was idle too long before it lends i
     pool.wait(start + 6s, actions);
     REQUIRE(kinds(actions) == std::vector{Kind::test});
     PoolState::Actions lends;
-    pool.tested(actions[0].slot, true, start + 6s, lends);
+    pool.tested(actions[0].slot, Condition::clean, start + 6s, lends);
     CHECK(kinds(lends) == std::vector{Kind::lend});
 }
 
-TEST_CASE("PoolState replaces a connection past its age", "[db][pool]") {
+TEST_CASE("PoolState never lends a connection past its age", "[db][pool]") {
     PoolSettings settings = small_pool();
     settings.pool_recycle = 10s;
     settings.pre_ping_after = 1h;
     PoolState pool = warm(settings, 1);
-    CHECK(pool.take(start + 8s));
+    CHECK(pool.take(start + 9'999ms));
     PoolState::Actions actions;
-    pool.returned(0, PoolState::Condition::clean, start + 8s, actions);
-    pool.wait(start + 11s, actions);
-    REQUIRE(kinds(actions) == std::vector{Kind::close, Kind::open});
-    CHECK(actions[0].reason == CloseReason::recycled);
+    pool.returned(0, Condition::clean, start + 9'999ms, actions);
+    REQUIRE(kinds(actions) == std::vector{Kind::open});  // its replacement
+    CHECK_FALSE(pool.take(start + 10s));
+    pool.wait(start + 10s, actions);
+    pool.opened(actions[0].slot, start + 11s, actions);
+    CHECK(kinds(actions) == std::vector{Kind::open, Kind::close, Kind::lend});
+    CHECK(actions[1].reason == CloseReason::recycled);
+    CHECK(actions[2].slot == actions[0].slot);
 }
 
-TEST_CASE("PoolState suspects every older connection once one was found dead", "[db][pool]") {
+TEST_CASE("PoolState opens the replacement of a connection of age before it closes it", "[db][pool]") {
+    PoolSettings settings = small_pool();
+    settings.pool_recycle = 100s;
+    PoolState pool = warm(settings, 2);
+    const auto due = pool.next_upkeep(start);
+    CHECK(due > start + 75s);
+    CHECK(due <= start + 95s);
+    PoolState::Actions actions;
+    pool.upkeep(due - 1ms, actions);
+    CHECK(actions.empty());
+    pool.upkeep(due, actions);
+    REQUIRE(kinds(actions) == std::vector{Kind::open});
+    CHECK(pool.stats().checked_in == 2);  // the old one serves meanwhile
+    PoolState::Actions replaced;
+    pool.opened(actions[0].slot, due, replaced);
+    REQUIRE(kinds(replaced) == std::vector{Kind::close});
+    CHECK(replaced[0].reason == CloseReason::recycled);
+    CHECK(replaced[0].slot != actions[0].slot);
+    CHECK(pool.stats().checked_in == 2);
+    CHECK(pool.next_upkeep(due) > due);
+}
+
+TEST_CASE("PoolState closes a replaced connection when it comes back, and no other in its stead", "[db][pool]") {
+    PoolSettings settings = small_pool();
+    settings.pool_recycle = 100s;
+    settings.pool_pre_ping = false;
+    PoolState pool = warm(settings, 2);
+    const auto now = start + 96s;
+    PoolState::Actions actions;
+    pool.upkeep(now, actions);
+    const auto first = pool.take(now);
+    const auto second = pool.take(now);
+    PoolState::Actions opened;
+    pool.opened(actions.at(0).slot, now, opened);
+    CHECK(opened.empty());  // free; the one it replaces is on loan
+    PoolState::Actions returned;
+    pool.returned(*first, Condition::clean, now, returned);
+    pool.returned(*second, Condition::clean, now, returned);
+    int recycled = 0;
+    for (const auto& action : returned) {
+        if (action.kind != Kind::close) continue;
+        CHECK(action.reason == CloseReason::recycled);
+        ++recycled;
+    }
+    CHECK(recycled == 1);
+    CHECK(pool.stats().checked_in == 2);
+}
+
+TEST_CASE("PoolState keeps a connection of age when its replacement cannot be opened", "[db][pool]") {
+    PoolSettings settings = small_pool();
+    settings.pool_recycle = 100s;
+    settings.pool_pre_ping = false;
+    PoolState pool = warm(settings, 1);
+    const auto now = start + 96s;
+    PoolState::Actions actions;
+    pool.upkeep(now, actions);
+    REQUIRE(kinds(actions) == std::vector{Kind::open});
+    PoolState::Actions failed;
+    pool.open_failed(actions[0].slot, now, failed);
+    CHECK(failed.empty());
+    CHECK(pool.next_upkeep(now) == now + 1s);
+    pool.upkeep(now + 999ms, failed);
+    CHECK(failed.empty());
+    CHECK(pool.take(now));
+}
+
+TEST_CASE("PoolState closes every older connection once one was lost", "[db][pool]") {
+    PoolSettings settings = small_pool();
+    settings.max_overflow = 0;
+    settings.pool_size = 3;
+    PoolState pool = warm(settings, 3);
+    PoolState::Actions actions;
+    const auto dead = pool.take(start + 1s);
+    const auto lent = pool.take(start + 1s);
+    pool.returned(*dead, Condition::lost, start + 2s, actions);
+    REQUIRE(kinds(actions) == std::vector{Kind::close, Kind::close});  // itself and the free one
+    CHECK(pool.stats().invalid == 2);
+    actions.clear();
+    pool.returned(*lent, Condition::clean, start + 3s, actions);
+    REQUIRE(kinds(actions) == std::vector{Kind::close});
+    CHECK(actions[0].reason == CloseReason::invalid);
+    actions.clear();
+    pool.wait(start + 3s, actions);
+    REQUIRE(kinds(actions) == std::vector{Kind::open});
+    pool.opened(actions[0].slot, start + 3s, actions);
+    pool.returned(actions[0].slot, Condition::clean, start + 4s, actions);
+    CHECK(pool.take(start + 4s));  // younger than the loss
+}
+
+TEST_CASE("PoolState closes a spent connection and trusts the others", "[db][pool]") {
     PoolState pool = warm(small_pool(), 2);
     PoolState::Actions actions;
     const auto lent = pool.take(start + 1s);
-    pool.returned(*lent, PoolState::Condition::broken, start + 1s, actions);
-    CHECK(kinds(actions) == std::vector{Kind::close});
-    CHECK(pool.stats().invalid == 1);
-    CHECK_FALSE(pool.take(start + 1s));
+    pool.returned(*lent, Condition::spent, start + 1s, actions);
+    REQUIRE(kinds(actions) == std::vector{Kind::close});
+    CHECK(actions[0].reason == CloseReason::dirty);
+    CHECK(pool.stats().invalid == 0);
+    CHECK(pool.take(start + 1s));
+}
+
+TEST_CASE("PoolState resets a session that came back inside a transaction before it lends it", "[db][pool]") {
+    PoolState pool = warm(small_pool(), 1);
+    PoolState::Actions actions;
+    const auto lent = pool.take(start);
+    pool.returned(*lent, Condition::dirty, start, actions);
+    REQUIRE(kinds(actions) == std::vector{Kind::reset});
+    CHECK_FALSE(pool.take(start));
+    const bool cleaned = GENERATE(true, false);
     actions.clear();
-    pool.wait(start + 1s, actions);
-    CHECK(kinds(actions) == std::vector{Kind::test});
+    pool.tested(*lent, cleaned ? Condition::clean : Condition::dirty, start, actions);
+    CHECK(pool.stats().closed[static_cast<std::size_t>(CloseReason::dirty)] == (cleaned ? 0 : 1));
+    CHECK(pool.take(start).has_value() == cleaned);
 }
 
 TEST_CASE("PoolState fails the front waiter when a connect fails", "[db][pool]") {
@@ -147,136 +241,40 @@ TEST_CASE("PoolState fails the front waiter when a connect fails", "[db][pool]")
     CHECK(failed[0].ticket == first);
 }
 
-TEST_CASE("PoolState keeps its invariants over a million random events", "[db][pool]") {
-    std::mt19937_64 random(42);
-    const auto pick = [&](const auto& set) {
-        auto it = set.begin();
-        std::advance(it, static_cast<std::ptrdiff_t>(random() % set.size()));
-        return *it;
-    };
-    for (int round = 0; round < 200; ++round) {
-        PoolSettings settings;
-        settings.pool_size = static_cast<int>(random() % 5);
-        settings.max_overflow =
-            settings.pool_size == 0 ? 1 + static_cast<int>(random() % 4) : static_cast<int>(random() % 5);
-        settings.connecting_limit = 1 + static_cast<int>(random() % 3);
-        settings.pool_recycle = std::chrono::seconds(random() % 3 == 0 ? 0 : 20);
-        settings.pool_pre_ping = random() % 2 == 0;
-        PoolState pool(settings);
-        std::set<PoolState::Slot> lent, opening, testing;
-        std::set<PoolState::Ticket> waiting;
-        std::uint64_t served = 0;
-        auto now = start;
-        bool down = false;
-        const auto perform = [&](const PoolState::Actions& actions) {
-            for (const auto& action : actions) {
-                switch (action.kind) {
-                    case Kind::lend:
-                        expect(action.ticket == *waiting.begin());  // first in, first out
-                        waiting.erase(action.ticket);
-                        expect(lent.insert(action.slot).second);
-                        ++served;
-                        break;
-                    case Kind::fail:
-                        expect(waiting.erase(action.ticket) == 1);
-                        break;
-                    case Kind::open:
-                        expect(opening.insert(action.slot).second);
-                        break;
-                    case Kind::test:
-                    case Kind::reset:
-                        expect(testing.insert(action.slot).second);
-                        break;
-                    case Kind::close:
-                        expect(lent.count(action.slot) + opening.count(action.slot) == 0);
-                        break;
-                }
-            }
-        };
-        for (int step = 0; step < 5'000; ++step) {
-            now += std::chrono::milliseconds(random() % 500);
-            PoolState::Actions actions;
-            switch (random() % 12) {
-                case 0:
-                case 1:
-                case 2:
-                case 3:
-                    if (const auto slot = pool.take(now)) {
-                        if (random() % 10 == 0) {
-                            pool.found_suspicious(*slot, actions);
-                            expect(testing.insert(*slot).second);
-                            actions.clear();
-                        } else {
-                            expect(lent.insert(*slot).second);
-                            ++served;
-                        }
-                    } else {
-                        const auto expected = waiting.empty() ? 0 : *waiting.rbegin();
-                        const auto ticket = pool.wait(now, actions);
-                        expect(ticket > expected);
-                        waiting.insert(ticket);
-                    }
-                    break;
-                case 4:
-                case 5:
-                case 6:
-                    if (lent.empty()) break;
-                    {
-                        const auto slot = pick(lent);
-                        lent.erase(slot);
-                        const auto dice = random() % 10;
-                        pool.returned(
-                            slot,
-                            dice == 0   ? PoolState::Condition::broken
-                            : dice == 1 ? PoolState::Condition::dirty
-                                        : PoolState::Condition::clean,
-                            now,
-                            actions
-                        );
-                    }
-                    break;
-                case 7:
-                case 8:
-                    if (opening.empty()) break;
-                    {
-                        const auto slot = pick(opening);
-                        opening.erase(slot);
-                        if (random() % 5 == 0) {
-                            pool.open_failed(slot, now, actions);
-                        } else {
-                            pool.opened(slot, now, actions);
-                        }
-                    }
-                    break;
-                case 9:
-                    if (testing.empty()) break;
-                    {
-                        const auto slot = pick(testing);
-                        testing.erase(slot);
-                        pool.tested(slot, random() % 4 != 0, now, actions);
-                    }
-                    break;
-                case 10:
-                    if (waiting.empty()) break;
-                    {
-                        const auto ticket = pick(waiting);
-                        waiting.erase(ticket);
-                        expect(pool.leave(ticket, random() % 2 == 0));
-                    }
-                    break;
-                case 11:
-                    if (step > 4'900 && !down) {
-                        down = true;
-                        pool.shut_down(actions);
-                    }
-                    break;
-            }
-            perform(actions);
-            pool.check_invariants();  // throws the rule that is broken
-            const PoolStats stats = pool.stats();
-            expect(stats.checked_out == static_cast<int>(lent.size() + opening.size() + testing.size()));
-            expect(stats.waiting == static_cast<int>(waiting.size()));
-        }
-        expect(served == pool.stats().checkouts);
-    }
+TEST_CASE("PoolState fails every waiter that can hope for no other connection", "[db][pool]") {
+    PoolSettings settings = small_pool();
+    settings.connecting_limit = 1;
+    PoolState pool(settings);
+    PoolState::Actions actions;
+    for (int i = 0; i < 5; ++i) pool.wait(start, actions);
+    REQUIRE(kinds(actions) == std::vector{Kind::open});
+    PoolState::Actions failed;
+    pool.open_failed(actions[0].slot, start, failed);
+    CHECK(kinds(failed) == std::vector<Kind>(5, Kind::fail));
+
+    PoolState lending = warm(settings, 1);  // one on loan may come back
+    lending.take(start);
+    actions.clear();
+    for (int i = 0; i < 5; ++i) lending.wait(start, actions);
+    failed.clear();
+    lending.open_failed(actions[0].slot, start, failed);
+    CHECK(kinds(failed) == std::vector{Kind::fail, Kind::open});
+}
+
+TEST_CASE("PoolState refuses everything once it is shut down", "[db][pool]") {
+    PoolState pool = warm(small_pool(), 2);
+    const auto lent = pool.take(start);
+    PoolState::Actions actions;
+    pool.shut_down(actions);
+    REQUIRE(kinds(actions) == std::vector{Kind::close});
+    CHECK_FALSE(pool.take(start));
+    actions.clear();
+    pool.wait(start, actions);
+    CHECK(kinds(actions) == std::vector{Kind::fail});
+    CHECK_FALSE(pool.is_empty());
+    actions.clear();
+    pool.returned(*lent, Condition::clean, start, actions);
+    REQUIRE(kinds(actions) == std::vector{Kind::close});
+    CHECK(actions[0].reason == CloseReason::shutdown);
+    CHECK(pool.is_empty());
 }

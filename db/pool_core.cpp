@@ -1,0 +1,249 @@
+#include "db/pool_core.hpp"
+
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <tuple>
+#include <utility>
+
+namespace asio = boost::asio;
+
+namespace db {
+
+namespace {
+
+using Kind = PoolState::Action::Kind;
+using Condition = PoolState::Condition;
+
+constexpr std::chrono::milliseconds ping_limit{1'000};
+constexpr std::chrono::milliseconds reset_limit{5'000};
+const Statement ping_statement{"ping", "select 1"};
+
+Condition condition_of(const Connection& connection) {
+    if (connection.is_lost()) return Condition::lost;
+    if (!connection.is_usable()) return Condition::spent;
+    return connection.in_transaction() ? Condition::dirty : Condition::clean;
+}
+
+}  // namespace
+
+PoolCore::PoolCore(asio::any_io_executor executor, ConnectionSettings connection, PoolSettings pool, Hooks hooks)
+    : executor_(std::move(executor)),
+      settings_(pool),
+      connection_settings_(std::move(connection)),
+      hooks_(std::make_shared<const Hooks>(std::move(hooks))),
+      state_(pool),
+      connections_(static_cast<std::size_t>(pool.pool_size + pool.max_overflow)),
+      loans_(connections_.size()),
+      wait_timer_(executor_),
+      upkeep_timer_(executor_),
+      drain_timer_(executor_) {}
+
+PoolStats PoolCore::stats() const {
+    const std::lock_guard lock(mutex_);
+    return state_.stats();
+}
+
+asio::awaitable<std::unique_ptr<Connection>> PoolCore::open_outside(asio::any_io_executor executor, std::string url)
+    const {
+    ConnectionSettings settings = connection_settings_;
+    if (!url.empty()) {
+        settings.url = std::move(url);
+        settings.pooler = Pooler::none;
+    }
+    return Connection::open(std::move(executor), std::move(settings), hooks_);
+}
+
+// The fast path: no allocation, and the one system call that asks whether the server closed the connection. One that
+// has something to say while nobody asked was closed, or soon will be: it is tested before anybody gets it.
+std::optional<Session> PoolCore::take(std::source_location where) {
+    const auto now = Clock::now();
+    Lock lock(mutex_);
+    const std::optional<Slot> slot = state_.take(now);
+    if (!slot) return std::nullopt;
+    std::unique_ptr<Connection> connection = std::move(connections_[*slot]);
+    loans_[*slot] = {now, where};
+    lock.unlock();
+    if (settings_.pool_pre_ping && connection->has_unread_input()) {
+        lock.lock();
+        connections_[*slot] = std::move(connection);
+        PoolState::Actions actions;
+        state_.found_suspicious(*slot, actions);
+        perform(actions, lock);
+        return std::nullopt;
+    }
+    if (hooks_->on_checkout) hooks_->on_checkout({});
+    return Session(std::move(connection), shared_from_this(), *slot);
+}
+
+asio::awaitable<Session> PoolCore::checkout(std::source_location where) {
+    if (std::optional<Session> free = take(where)) co_return std::move(*free);
+    const auto self = shared_from_this();
+    const auto started = Clock::now();
+    const asio::any_io_executor executor = co_await asio::this_coro::executor;
+    const auto initiate = [&](auto handler) { join_line({executor, std::move(handler)}, started, where); };
+    const std::tuple<Connection*, Slot> lent =
+        co_await asio::async_initiate<const asio::use_awaitable_t<>, void(std::exception_ptr, Connection*, Slot)>(
+            initiate, asio::use_awaitable
+        );
+    Session session(std::unique_ptr<Connection>(std::get<0>(lent)), self, std::get<1>(lent));
+    if (hooks_->on_checkout) hooks_->on_checkout(Clock::now() - started);
+    co_return session;
+}
+
+void PoolCore::join_line(Caller caller, Clock::time_point started, std::source_location where) {
+    Lock lock(mutex_);
+    PoolState::Actions actions;
+    const PoolState::Ticket ticket = state_.wait(started, actions);
+    if (auto cancellation = asio::get_associated_cancellation_slot(caller.handler); cancellation.is_connected()) {
+        cancellation.assign([weak = weak_from_this(), ticket](asio::cancellation_type) {
+            if (const auto core = weak.lock()) core->cancel_waiter(ticket);
+        });
+    }
+    waiters_.emplace(ticket, Waiter{std::move(caller), started + settings_.pool_timeout, where});
+    start_wait_timer();
+    perform(actions, lock);
+}
+
+void PoolCore::complete(Caller caller, std::exception_ptr error, std::unique_ptr<Connection> connection, Slot slot) {
+    asio::post(
+        caller.executor,
+        [handler = std::move(caller.handler), error, connection = std::move(connection), slot]() mutable {
+            std::move(handler)(error, connection.release(), slot);
+        }
+    );
+}
+
+// Carries out the actions; unlocks.
+void PoolCore::perform(PoolState::Actions& actions, Lock& lock) {
+    struct Done {
+        Caller caller;
+        std::exception_ptr error;
+        std::unique_ptr<Connection> connection;
+        Slot slot;
+    };
+    std::vector<Done> done;
+    std::vector<asio::awaitable<void>> work;
+    std::vector<std::unique_ptr<Connection>> closing;
+    for (const PoolState::Action& action : actions) {
+        std::unique_ptr<Connection>& connection = connections_[action.slot];
+        switch (action.kind) {
+            case Kind::lend: {
+                auto waiter = waiters_.extract(action.ticket);
+                loans_[action.slot] = {Clock::now(), waiter.mapped().where};
+                done.push_back({std::move(waiter.mapped().caller), nullptr, std::move(connection), action.slot});
+                break;
+            }
+            case Kind::fail: {
+                auto waiter = waiters_.extract(action.ticket);
+                done.push_back({std::move(waiter.mapped().caller), reason_to_fail(), nullptr, 0});
+                break;
+            }
+            case Kind::open:
+                work.push_back(open(action.slot));
+                break;
+            case Kind::test:
+            case Kind::reset:
+                work.push_back(test(std::move(connection), action.slot, action.kind == Kind::reset));
+                break;
+            case Kind::close:
+                closing.push_back(std::move(connection));
+                break;
+        }
+    }
+    if (state_.is_shut_down() && state_.is_empty()) drain_timer_.cancel();
+    lock.unlock();
+    for (asio::awaitable<void>& one : work) asio::co_spawn(executor_, std::move(one), asio::detached);
+    for (Done& one : done) complete(std::move(one.caller), one.error, std::move(one.connection), one.slot);
+}
+
+void PoolCore::give_back(std::unique_ptr<Connection> connection, Slot slot) {
+    const Condition condition = condition_of(*connection);
+    const auto now = Clock::now();
+    PoolState::Actions actions;
+    Lock lock(mutex_);
+    const auto held = now - loans_[slot].since;
+    connections_[slot] = std::move(connection);
+    state_.returned(slot, condition, now, actions);
+    perform(actions, lock);
+    if (hooks_->on_return) hooks_->on_return(held);
+}
+
+asio::awaitable<void> PoolCore::open(Slot slot) {
+    const auto self = shared_from_this();
+    std::unique_ptr<Connection> connection;
+    std::exception_ptr failure;
+    try {
+        connection = co_await Connection::open(executor_, connection_settings_, hooks_);
+    } catch (const Error& error) {
+        failure = std::current_exception();
+        if (hooks_->on_connect_failure) hooks_->on_connect_failure(error);
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    const auto now = Clock::now();
+    PoolState::Actions actions;
+    Lock lock(mutex_);
+    connect_error_ = failure;
+    if (connection) {
+        connections_[slot] = std::move(connection);
+        state_.opened(slot, now, actions);
+    } else {
+        state_.open_failed(slot, now, actions);
+    }
+    plan_upkeep(now);
+    perform(actions, lock);
+}
+
+asio::awaitable<void> PoolCore::test(std::unique_ptr<Connection> connection, Slot slot, bool reset) {
+    const auto self = shared_from_this();
+    std::optional<Condition> condition;
+    try {
+        if (reset) {
+            co_await connection->rollback(reset_limit);
+        } else {
+            connection->send(ping_statement, {});
+            co_await connection->exchange(ping_limit);
+        }
+    } catch (const Error& error) {
+        // A server that does not answer a ping is gone; one that is slow to roll back may be busy.
+        if (!reset && error.kind() == ErrorKind::deadline) condition = Condition::lost;
+    } catch (const std::exception&) {
+        condition = Condition::spent;
+    }
+    if (!condition) condition = condition_of(*connection);
+    PoolState::Actions actions;
+    Lock lock(mutex_);
+    connections_[slot] = std::move(connection);
+    state_.tested(slot, *condition, Clock::now(), actions);
+    perform(actions, lock);
+}
+
+void PoolCore::shut_down() {
+    PoolState::Actions actions;
+    Lock lock(mutex_);
+    if (!state_.is_shut_down()) state_.shut_down(actions);
+    wait_timer_.cancel();
+    upkeep_timer_.cancel();
+    perform(actions, lock);
+}
+
+asio::awaitable<void> PoolCore::drain(Clock::time_point deadline) {
+    shut_down();
+    // Begun under the mutex, so that the last return cannot slip in between.
+    const auto initiate = [this, deadline](auto handler) {
+        const std::lock_guard lock(mutex_);
+        drain_timer_.expires_at(state_.is_empty() ? Clock::time_point::min() : deadline);
+        drain_timer_.async_wait(std::move(handler));
+    };
+    boost::system::error_code cancelled;
+    auto token = asio::redirect_error(asio::use_awaitable, cancelled);
+    co_await asio::async_initiate<decltype(token), void(boost::system::error_code)>(initiate, token);
+}
+
+}  // namespace db

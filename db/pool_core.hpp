@@ -1,0 +1,96 @@
+#pragma once
+
+// The shell around PoolState: the connections by slot, the waiters' handlers by ticket, one mutex over it all. What the
+// state machine decides is carried out by perform(), after the mutex is released.
+
+#include "db/connection.hpp"
+#include "db/pool_state.hpp"
+#include "db/session.hpp"
+
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <exception>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <source_location>
+#include <string>
+#include <vector>
+
+namespace db {
+
+class PoolCore : public std::enable_shared_from_this<PoolCore> {
+public:
+    using Clock = std::chrono::steady_clock;
+    using Slot = PoolState::Slot;
+
+    PoolCore(boost::asio::any_io_executor executor, ConnectionSettings connection, PoolSettings pool, Hooks hooks);
+
+    // See db/pool.hpp.
+    boost::asio::awaitable<Session> checkout(std::source_location where);
+    std::optional<Session> take(std::source_location where);
+    boost::asio::awaitable<std::unique_ptr<Connection>> open_outside(
+        boost::asio::any_io_executor executor, std::string url
+    ) const;
+    PoolStats stats() const;
+    boost::asio::awaitable<void> drain(Clock::time_point deadline);
+    void shut_down();
+
+    // What a session's destructor calls.
+    void give_back(std::unique_ptr<Connection> connection, Slot slot);
+
+private:
+    using Handler = boost::asio::any_completion_handler<void(std::exception_ptr, Connection*, Slot)>;
+    struct Caller {
+        boost::asio::any_io_executor executor;  // the caller goes on there
+        Handler handler;
+    };
+    struct Waiter {
+        Caller caller;
+        Clock::time_point deadline;
+        std::source_location where;
+    };
+    struct Loan {
+        Clock::time_point since{};
+        std::source_location where;
+    };
+    using Lock = std::unique_lock<std::mutex>;
+
+    void join_line(Caller caller, Clock::time_point started, std::source_location where);
+    void perform(PoolState::Actions& actions, Lock& lock);
+    boost::asio::awaitable<void> open(Slot slot);
+    boost::asio::awaitable<void> test(std::unique_ptr<Connection> connection, Slot slot, bool reset);
+    static void complete(
+        Caller caller, std::exception_ptr error, std::unique_ptr<Connection> connection = {}, Slot slot = 0
+    );
+    void start_wait_timer();
+    void expire_waiters();
+    void cancel_waiter(PoolState::Ticket ticket);
+    void plan_upkeep(Clock::time_point now);
+    void do_upkeep();
+    std::exception_ptr reason_to_fail() const;
+    Error timeout_error(Clock::time_point now) const;
+
+    const boost::asio::any_io_executor executor_;
+    const PoolSettings settings_;
+    const ConnectionSettings connection_settings_;
+    const std::shared_ptr<const Hooks> hooks_;
+
+    mutable std::mutex mutex_;  // guards all below
+    PoolState state_;
+    std::vector<std::unique_ptr<Connection>> connections_;  // by slot; null while lent, opening or tested
+    std::vector<Loan> loans_;                               // by slot; of lent ones
+    std::map<PoolState::Ticket, Waiter> waiters_;
+    std::exception_ptr connect_error_;  // of the last attempt, null when it succeeded
+    boost::asio::steady_timer wait_timer_;
+    boost::asio::steady_timer upkeep_timer_;
+    boost::asio::steady_timer drain_timer_;
+    Clock::time_point next_upkeep_ = Clock::time_point::max();
+    bool wait_timer_runs_ = false;
+};
+
+}  // namespace db

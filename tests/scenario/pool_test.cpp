@@ -1,0 +1,125 @@
+// What the database settings promise of a whole worker process.
+#include "tests/support/catch.hpp"
+#include "tests/support/database.hpp"
+#include "tests/support/process.hpp"
+
+#include <chrono>
+#include <stdexcept>
+#include <string>
+
+using namespace tests;
+using Catch::Contains;
+
+namespace {
+
+// A worker of pool_size 4 and max_overflow 2 takes 8 connections; the server keeps 3 for itself.
+Process::Environment room_for(int connections) {
+    return {{"DB_MAX_CONNECTIONS", std::to_string(connections)}};
+}
+
+// The worker polls so seldom that only a notification can make it look.
+Process::Environment patient(Process::Environment environment = {}) {
+    environment.insert({{"TASK_WORKER_WORKER_POLL", "60s"}, {"TASK_WORKER_WORKER_CONCURRENCY", "1"}});
+    return environment;
+}
+
+void await(const TestDatabase& database, const std::string& sql, const std::string& wanted) {
+    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (database.value(sql) != wanted) {
+        if (std::chrono::steady_clock::now() > limit) throw std::runtime_error("never came true: " + sql);
+    }
+}
+
+const std::string listening =
+    "select count(*) from pg_stat_activity where datname = current_database() and query ilike 'listen%'";
+const std::string hungry = "select bool_and(hungry) from task_queue.workers where dead_at is null";
+const std::string finished = "select count(*) from task_queue.jobs where state = 'completed'";
+
+}  // namespace
+
+TEST_CASE(
+    "budget: of three workers that would overrun the server the third is refused, with the table",
+    "[scenario][pool][setting]"
+) {
+    const TestDatabase database;
+    const WorkerProcess first(database.url(), room_for(20));
+    const WorkerProcess second(database.url(), room_for(20));
+    std::string refusal;
+    try {
+        const WorkerProcess third(database.url(), room_for(20));
+    } catch (const std::exception& error) {
+        refusal = error.what();
+    }
+    CHECK_THAT(refusal, Contains("the connection budget is refused"));
+    CHECK_THAT(
+        refusal, Contains("pid " + std::to_string(first.pid())) && Contains("pid " + std::to_string(second.pid()))
+    );
+    CHECK_THAT(refusal, Contains("(this one)") && Contains("overruns database.max_connections (20) by 7: 27 claimed"));
+    CHECK(database.value("select count(*) from task_queue.workers where dead_at is null") == "2");
+}
+
+TEST_CASE("budget: warn lets a worker start that overruns, and says so", "[scenario][pool][setting]") {
+    const TestDatabase database;
+    Process::Environment environment = room_for(9);
+    environment["DB_BUDGET"] = "warn";
+    const WorkerProcess worker(database.url(), environment);
+    CHECK_THAT(worker.output(), Contains("overruns database.max_connections (9) by 2: 11 claimed"));
+}
+
+TEST_CASE("other_connections counts against the server", "[scenario][pool][setting]") {
+    const TestDatabase database;
+    Process::Environment environment = room_for(20);
+    const WorkerProcess fits(database.url(), environment);
+    environment["DB_OTHER_CONNECTIONS"] = "5";
+    CHECK_THROWS_WITH(WorkerProcess(database.url(), environment), Contains("by 4: 24 claimed"));
+}
+
+TEST_CASE("the leader says when the fleet no longer fits the server, and when it does again", "[scenario][pool]") {
+    const TestDatabase database;
+    Process::Environment environment = room_for(12);
+    WorkerProcess worker(database.url(), environment);
+    database.psql("update task_queue.workers set connections = 50");  // as if others had come
+    CHECK_THAT(worker.wait_for_line("overruns database.max_connections (12) by 41"), Contains("warn"));
+    database.psql("update task_queue.workers set connections = 8");
+    worker.wait_for_line("fits the connection budget again");
+}
+
+TEST_CASE("echo: every statement is logged with its duration, and no parameter", "[scenario][pool][setting]") {
+    const TestDatabase database;
+    WorkerProcess worker(database.url(), {{"DB_ECHO", "true"}});
+    database.psql("select task_queue.enqueue('echo', '{\"token\": \"hunter2\"}')");
+    await(database, finished, "1");
+    const std::string line = worker.wait_for_line("\"statement\":\"claim_bundles\"");
+    CHECK_THAT(line, Contains("\"ms\":"));
+    CHECK_THAT(worker.output(), !Contains("hunter2") && !Contains("select "));
+}
+
+TEST_CASE("a worker whose listening connection is cut listens again, and hears", "[scenario][pool]") {
+    const TestDatabase database;
+    WorkerProcess worker(database.url(), patient());
+    await(database, listening, "1");
+    database.psql(
+        "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and query ilike "
+        "'listen%'"
+    );
+    worker.wait_for_line("listening again");
+    await(database, hungry, "t");
+    database.psql("select task_queue.enqueue('noop', '{}')");
+    await(database, finished, "1");
+}
+
+TEST_CASE("direct_url: behind a pooler it is what LISTEN goes through", "[scenario][pool][setting]") {
+    const TestDatabase database;
+    Process::Environment environment = patient({{"DB_POOLER", "transaction"}});
+    {
+        const WorkerProcess without(database.url(), environment);
+        await(database, hungry, "t");
+        CHECK(database.value(listening) == "0");
+    }
+    environment["DATABASE_DIRECT_URL"] = database.url();
+    const WorkerProcess worker(database.url(), environment);
+    await(database, listening, "1");
+    await(database, hungry, "t");
+    database.psql("select task_queue.enqueue('noop', '{}')");
+    await(database, finished, "1");
+}
