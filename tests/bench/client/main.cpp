@@ -12,6 +12,10 @@ int main(int count, char** words) {
     using namespace bench;
     const std::map<std::string, std::function<void(const Arguments&)>> verbs{
         {"drain-floor", drain_floor},
+        {"enqueue", enqueue},
+        {"enqueue-floor", enqueue_floor},
+        {"offer", offer},
+        {"steady-floor", steady_floor},
     };
     const auto verb = count > 1 ? verbs.find(words[1]) : verbs.end();
     if (verb == verbs.end()) {

@@ -5,16 +5,25 @@
 
 #include <cstring>
 #include <stdexcept>
+#include <vector>
 
 namespace bench {
 
 namespace {
 
 constexpr std::uint32_t bigint_oid = 20;
+constexpr std::uint32_t json_oid = 114;
 
 void append_uint32(std::string& bytes, std::uint32_t value) {
     value = htonl(value);
     bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+// One dimension, no nulls, counted from 1.
+std::string array_header(std::uint32_t type, std::size_t count) {
+    std::string bytes;
+    for (const std::uint32_t field : {1U, 0U, type, static_cast<std::uint32_t>(count), 1U}) append_uint32(bytes, field);
+    return bytes;
 }
 
 Result checked(PGconn* connection, PGresult* answer) {
@@ -76,16 +85,21 @@ void take_sync(PGconn* connection) {
     if (PQresultStatus(result.get()) != PGRES_PIPELINE_SYNC) throw std::runtime_error("a result where a sync was due");
 }
 
-std::string binary_array(const std::vector<std::int64_t>& values) {
-    std::string bytes;
-    bytes.reserve(20 + 12 * values.size());
-    for (const std::uint32_t header : {1U, 0U, bigint_oid, static_cast<std::uint32_t>(values.size()), 1U}) {
-        append_uint32(bytes, header);
-    }
+std::string binary_array(std::span<const std::int64_t> values) {
+    std::string bytes = array_header(bigint_oid, values.size());
     for (const std::int64_t value : values) {
         append_uint32(bytes, sizeof value);
         const std::uint64_t big = htobe64(static_cast<std::uint64_t>(value));
         bytes.append(reinterpret_cast<const char*>(&big), sizeof big);
+    }
+    return bytes;
+}
+
+std::string binary_array(std::span<const std::string> json) {
+    std::string bytes = array_header(json_oid, json.size());
+    for (const std::string& text : json) {
+        append_uint32(bytes, static_cast<std::uint32_t>(text.size()));
+        bytes += text;
     }
     return bytes;
 }

@@ -7,9 +7,9 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace bench {
 
@@ -37,8 +37,9 @@ void send_sync(PGconn* connection);
 Result take_result(PGconn* connection);  // of one statement
 void take_sync(PGconn* connection);
 
-// A bigint[] in PostgreSQL's binary form.
-std::string binary_array(const std::vector<std::int64_t>& values);
+// A bigint[] or a json[] in PostgreSQL's binary form.
+std::string binary_array(std::span<const std::int64_t> values);
+std::string binary_array(std::span<const std::string> json);
 // A bigint in binary form, from a binary result.
 std::int64_t bigint_at(const PGresult* result, int row, int column);
 

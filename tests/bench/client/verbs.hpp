@@ -39,7 +39,11 @@ private:
     std::map<std::string, std::string> values_;
 };
 
-// Claims and deletes all rows of the minimal table. Says "ready" once prepared and waits for a line before it starts.
-void drain_floor(const Arguments& arguments);
+// They say "ready" once prepared, and wait for a line before they start.
+void drain_floor(const Arguments& arguments);    // --url --rows (of a round): until the floor's table is empty
+void enqueue(const Arguments& arguments);        // --url --jobs --call (jobs of one)
+void enqueue_floor(const Arguments& arguments);  // --url --jobs --call --bundle (jobs of a row)
+void steady_floor(const Arguments& arguments);   // --url --jobs --call --bundle --rows
+void offer(const Arguments& arguments);          // --url --sql --rate (jobs a second) --seconds --times (a file)
 
 }  // namespace bench

@@ -16,6 +16,8 @@ def arguments(measure, text, **defaults):
     options = parser.parse_args()
     options.measure = measure
     options.programs = os.environ["TASK_WORKER_BENCH_PROGRAMS"]
+    options.worker = os.path.join(options.programs, "task-worker")
+    options.stamp_worker = os.path.join(options.programs, "tests/bench/stamp-worker")
     options.client = os.path.join(options.programs, "tests/bench/bench-client")
     return options
 
@@ -33,6 +35,16 @@ def fail_unless(condition, text):
 def median_fields(runs):
     """Field by field over dictionaries with the same numbers in them."""
     return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
+
+
+def median_ratio(runs, others, field="jobs_per_s"):
+    """The median over the turns: what slowed both of one turn cancels out."""
+    return statistics.median(run[field] / other[field] for run, other in zip(runs, others))
+
+
+def percentile(values, percent):
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
 
 
 def rounded(value):

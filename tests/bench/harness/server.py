@@ -9,6 +9,7 @@ import time
 
 from harness.postgres import Connection
 from harness.process import family_cpu_seconds
+from harness.worker import run_program
 
 
 def _binaries():
@@ -78,6 +79,10 @@ class Server:
         self.control.rows(f"drop database if exists {name} with (force)")
         self.control.rows(f"create database {name} template {template}")
         return self.url(name)
+
+    def create_queue(self, program):
+        """A migrated database: the template for those of create_database(name, "template_queue")."""
+        run_program(program, self.create_database("template_queue"), "migrate", "up")
 
     def drop_database(self, name):
         self.control.rows(f"drop database {name} with (force)")

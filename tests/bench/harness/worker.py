@@ -26,7 +26,7 @@ def _environment():
 class Worker:
     """Ready to claim when the constructor returns. `settings` are further lines of config.yml."""
 
-    def __init__(self, programs, folder, url, settings=""):
+    def __init__(self, program, folder, url, settings="", environment=None):
         self._address = f"127.0.0.1:{_free_port()}"
         config = os.path.join(folder, "config.yml")
         with open(config, "w") as file:
@@ -34,8 +34,8 @@ class Worker:
             file.write(settings)
         self._log = open(os.path.join(folder, "worker.log"), "w+")
         self._process = subprocess.Popen(
-            [os.path.join(programs, "task-worker"), "run", "--config", config],
-            stdout=self._log, stderr=self._log, env=_environment(),
+            [program, "run", "--config", config], stdout=self._log, stderr=self._log,
+            env=_environment() | (environment or {}),
         )
         self.pid = self._process.pid
         self._await_ready()
@@ -86,8 +86,9 @@ class Worker:
             self.stop()
 
 
-def migrate(programs, url):
-    subprocess.run(
-        [os.path.join(programs, "task-worker"), "migrate", "up"], check=True, stdout=subprocess.DEVNULL,
-        env={**_environment(), "DATABASE_URL": url}, cwd="/",
+def run_program(program, url, *words, **how):
+    """One of the worker's other commands, to its end."""
+    return subprocess.run(
+        [program, *words], check=True, stdout=subprocess.DEVNULL, cwd="/",
+        env=_environment() | {"DATABASE_URL": url}, **how,
     )

@@ -1,0 +1,45 @@
+#pragma once
+
+// The floor: the least that a queue of rows in PostgreSQL can do, without anything around it.
+// tests/bench/harness/queue.py makes its table.
+
+#include "tests/bench/client/postgres.hpp"
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace bench {
+
+// Claims rows in the order of their ids, which must be committed in that order.
+class FloorConsumer {
+public:
+    FloorConsumer(const std::string& url, int rows);
+
+    // Deletes what the round before claimed and claims again, in one round trip and one transaction. Returns the jobs
+    // claimed.
+    std::int64_t round();
+
+private:
+    Connection connection_;
+    std::string limit_;
+    std::vector<std::int64_t> claimed_;
+    std::int64_t cursor_ = 0;
+};
+
+class FloorProducer {
+public:
+    FloorProducer(const std::string& url, int bundle);
+
+    // One transaction: COPY of rows of `bundle` jobs.
+    void insert(std::span<const std::string> args);
+
+private:
+    Connection connection_;
+    std::size_t bundle_;
+    std::int64_t last_id_ = 0;
+    std::string lines_;
+};
+
+}  // namespace bench

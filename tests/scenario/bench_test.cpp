@@ -1,0 +1,42 @@
+// The benchmarks run and check their own work; tiny ones, so that they cannot rot unnoticed.
+#include "tests/support/catch.hpp"
+#include "tests/support/command.hpp"
+
+#include <boost/json/parse.hpp>
+
+#include <filesystem>
+
+using namespace tests;
+
+namespace {
+
+// Its programs are those of this build.
+Finished bench(std::vector<std::string> words) {
+    words.insert(words.begin(), TASK_WORKER_SOURCE_DIR "/tests/bench/run");
+    words.insert(
+        words.end(), {"--repeats", "1", "--build", std::filesystem::path(TASK_WORKER_BINARY).parent_path().string()}
+    );
+    return run_command({.words = std::move(words), .limit = std::chrono::seconds(120)});
+}
+
+}  // namespace
+
+TEST_CASE("tests/bench/run drain prints what it measured as a line of JSON", "[scenario][bench]") {
+    const Finished run = bench({"drain", "--jobs", "3000"});
+    INFO(run.errors);
+    REQUIRE(run.code == 0);
+    const auto fields = boost::json::parse(run.output).as_object();
+    for (const char* field :
+         {"jobs_per_s",
+          "floor_jobs_per_s",
+          "ratio",
+          "client_us_per_job",
+          "server_us_per_job",
+          "wal_bytes_per_job",
+          "commits_per_1000_jobs",
+          "history_jobs_per_s",
+          "history_ratio"}) {
+        INFO(field);
+        CHECK(fields.at(field).to_number<double>() > 0);
+    }
+}
