@@ -7,10 +7,10 @@ import statistics
 import sys
 
 
-def arguments(measure, text, **defaults):
+def arguments(measure, text, repeats=5, **defaults):
     """The options that every measure has, and whole numbers named in `defaults`."""
     parser = argparse.ArgumentParser(prog=f"tests/bench/run {measure}", description=text)
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=repeats, help=f"default {repeats}")
     for name, value in defaults.items():
         parser.add_argument("--" + name.replace("_", "-"), type=type(value), default=value, help=f"default {value}")
     options = parser.parse_args()
