@@ -40,3 +40,12 @@ TEST_CASE("tests/bench/run drain prints what it measured as a line of JSON", "[s
         CHECK(fields.at(field).to_number<double>() > 0);
     }
 }
+
+TEST_CASE("tests/bench/run latency sees the start of every handler", "[scenario][bench]") {
+    const Finished run = bench({"latency", "--rate", "50", "--seconds", "1"});
+    INFO(run.errors);
+    REQUIRE(run.code == 0);
+    const auto fields = boost::json::parse(run.output).as_object();
+    CHECK(fields.at("p50_ms").to_number<double>() <= fields.at("p99_ms").to_number<double>());
+    CHECK(fields.at("p50_ms").to_number<double>() < fields.at("call_p50_ms").to_number<double>());
+}

@@ -93,7 +93,8 @@ class PgBoss:
 
     def enqueue(self, connection, jobs):
         for count in chunks(jobs):
-            array = f"(select json_agg(json_build_object('data', ({random_args})::json)) from generate_series(1, {count}))"
+            args = f"json_build_object('data', ({random_args})::json)"
+            array = f"(select json_agg({args}) from generate_series(1, {count}))"
             connection.rows(self._insert.replace("$1::json", array))
 
 

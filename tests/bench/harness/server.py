@@ -23,7 +23,7 @@ def _binaries():
 
 
 def settle_disk():
-    """Writes out what the loading left in the system's cache, or the first commits of a measurement would wait for it."""
+    """Writes out what the loading left in the system's cache, or the first commits measured would wait for it."""
     os.sync()
 
 

@@ -48,7 +48,10 @@ def drain_floor(server, options, bundle):
         connection.rows("commit")
         settle_disk()
         usage = Usage(server)
-        answer = run_client(options, "drain-floor", url=url, rows=max(1, round(claim_jobs / bundle)))
+        answer = run_client(
+            options, "drain-floor", url=url, rows=max(1, round(claim_jobs / bundle)),
+            connections=options.floor_connections,
+        )
         fields = {"jobs_per_s": options.jobs / answer["seconds"]} | usage.per_job(options.jobs)
         check_floor(connection, answer, options.jobs)
     server.drop_database("floor")
@@ -85,6 +88,6 @@ def measure(options, bundle, floor_bundle, with_history):
 
 if __name__ == "__main__":
     measure(
-        arguments("drain", "Drains jobs that were enqueued in bulk.", jobs=1_000_000),
+        arguments("drain", "Drains jobs that were enqueued in bulk.", jobs=1_000_000, floor_connections=1),
         bundle=None, floor_bundle=63, with_history=True,
     )

@@ -3,6 +3,7 @@
 import os
 
 from harness.client import run_client
+from harness.peers import Graphile, PgBoss, await_none_live, install
 from harness.postgres import Connection
 from harness.queue import Tail, check_jobs
 from harness.report import arguments, fail_unless, median_fields, note, percentile, print_line
@@ -50,20 +51,64 @@ def offer_worker(server, options):
     return percentiles(read_numbers(times), read_numbers(stamps))
 
 
+def offer_peer(server, options, kind, mode, node):
+    url = server.create_database("peer")
+    peer = kind(node, url)
+    stamps = os.path.join(server.folder, "peer_stamps")
+    times = os.path.join(server.folder, "times")
+    jobs = options.rate * options.seconds
+    with Connection(url) as connection, peer.start(mode, jobs, stamps) as process:
+        run_client(
+            options, "offer", url=url, sql=peer.offer, rate=options.rate, seconds=options.seconds, times=times
+        )
+        process.await_handled()
+        await_none_live(connection, peer)
+    server.drop_database("peer")
+    return percentiles(read_numbers(times), read_numbers(stamps))
+
+
+def offer_turn(server, options, node):
+    """Our worker, then each peer in each of its modes when `node` is the folder that has them."""
+    turn = {"ours": offer_worker(server, options)}
+    for kind in (Graphile, PgBoss) if node else ():
+        for mode in kind.modes:
+            turn[f"{kind.name}_{mode}"] = offer_peer(server, options, kind, mode, node)
+    return turn
+
+
+def offer_fields(medians):
+    """Of the medians by system: ours, each peer's best mode, and the best of all peers."""
+    fields = dict(medians["ours"])
+    peers = {system: values for system, values in medians.items() if system != "ours"}
+    for percent in ("p50_ms", "p99_ms") if peers else ():
+        for name in (Graphile.name, PgBoss.name):
+            fields[f"{name}_{percent}"] = min(v[percent] for system, v in peers.items() if system.startswith(name))
+        fields[f"peer_{percent}"] = min(values[percent] for values in peers.values())
+    return fields
+
+
 def measure(options):
-    runs = []
+    turns = []
     with Server() as server:
+        node = install(server.folder) if options.peers else None
         server.create_queue(options.worker)
-        for turn in range(options.repeats):
-            runs.append(offer_worker(server, options))
-            note(
-                f"{options.measure} {turn + 1}/{options.repeats}: p50 {runs[-1]['p50_ms']:.3f} ms, "
-                f"p95 {runs[-1]['p95_ms']:.3f}, p99 {runs[-1]['p99_ms']:.3f}"
-            )
-        fields = {"rate": options.rate, "seconds": options.seconds} | median_fields(runs)
+        for number in range(options.repeats):
+            turns.append(offer_turn(server, options, node))
+            for system, fields in turns[-1].items():
+                note(
+                    f"{options.measure} {number + 1}/{options.repeats}, {system}: p50 {fields['p50_ms']:.3f} ms, "
+                    f"p95 {fields['p95_ms']:.3f}, p99 {fields['p99_ms']:.3f}"
+                )
+        medians = {system: median_fields([turn[system] for turn in turns]) for system in turns[0]}
+        fields = {"rate": options.rate, "seconds": options.seconds} | offer_fields(medians)
         print_line(options, server, fields)
 
 
 if __name__ == "__main__":
     # Few enough a second that the worker is idle when the next one comes.
-    measure(arguments("latency", "Latency on an idle worker.", rate=20, seconds=20))
+    measure(
+        arguments(
+            "latency", "Latency on an idle worker; --peers 1: beside graphile-worker and pg-boss.",
+            rate=20, seconds=20, peers=0,
+        )
+    )

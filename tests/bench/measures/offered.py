@@ -4,4 +4,9 @@ from harness.report import arguments
 from measures.latency import measure
 
 if __name__ == "__main__":
-    measure(arguments("offered", "Latency at a given number of jobs a second.", rate=500, seconds=20))
+    measure(
+        arguments(
+            "offered", "Latency at --rate jobs a second; --peers 1: beside graphile-worker and pg-boss.",
+            rate=500, seconds=20, peers=0,
+        )
+    )

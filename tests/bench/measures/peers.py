@@ -1,13 +1,8 @@
 """The same work in turns by our worker, graphile-worker and pg-boss, on one server."""
 
-import os
-import shutil
 import statistics
-import sys
-import tempfile
 import time
 
-from harness.client import run_client
 from harness.peers import Graphile, PgBoss, await_none_live, install
 from harness.postgres import Connection
 from harness.process import resident_mb
@@ -15,7 +10,7 @@ from harness.report import arguments, median_fields, note, print_line
 from harness.server import Server, settle_disk
 from harness.usage import Usage
 from measures.drain import drain_worker, no_history, warm_up
-from measures.latency import offer_worker, percentiles, read_numbers
+from measures.latency import offer_fields, offer_turn
 
 
 def drain_peer(server, options, kind, folder):
@@ -39,35 +34,16 @@ def drain_peer(server, options, kind, folder):
     return fields
 
 
-def offer_peer(server, options, kind, folder, mode):
-    url = server.create_database("peer")
-    peer = kind(folder, url)
-    stamps = os.path.join(folder, "stamps")
-    times = os.path.join(folder, "times")
-    jobs = options.rate * options.seconds
-    with Connection(url) as connection, peer.start(mode, jobs, stamps) as process:
-        run_client(
-            options, "offer", url=url, sql=peer.offer, rate=options.rate, seconds=options.seconds, times=times
-        )
-        process.await_handled()
-        await_none_live(connection, peer)
-    server.drop_database("peer")
-    return percentiles(read_numbers(times), read_numbers(stamps))
-
-
 def turn(server, options, folder):
     """All of it once: a dictionary of dictionaries, by work and system."""
-    runs = {"drain": {}, "singles": {}, "latency": {}, "offered": {}}
+    runs = {"drain": {}, "singles": {}}
     runs["drain"]["ours"] = drain_worker(server, options, None, no_history)
     runs["singles"]["ours"] = drain_worker(server, options, 1, no_history)
     for kind in (Graphile, PgBoss):
         runs["drain"][kind.name] = drain_peer(server, options, kind, folder)
     for work, rate in (("latency", 20), ("offered", 500)):
         options.rate = rate
-        runs[work]["ours"] = offer_worker(server, options)
-        for kind in (Graphile, PgBoss):
-            for mode in kind.modes:
-                runs[work][f"{kind.name}_{mode}"] = offer_peer(server, options, kind, folder, mode)
+        runs[work] = offer_turn(server, options, folder)
     for work, systems in runs.items():
         for system, fields in systems.items():
             note(f"  {work} {system}: " + ", ".join(f"{name} {value:,.3g}" for name, value in fields.items()))
@@ -82,7 +58,7 @@ def medians(turns):
 
 
 def ratio_fields(turns):
-    """Of jobs a second, turn by turn, to each peer and to the better one. A peer's drain knows no bundles: one number."""
+    """Of jobs a second, turn by turn, to each peer and to the better one. A peer knows no bundles: one number each."""
     fields = {}
     for work in ("drain", "singles"):
         ratios = {
@@ -92,18 +68,6 @@ def ratio_fields(turns):
         for name, values in ratios.items():
             fields[f"{work}_ratio_{name}"] = statistics.median(values)
         fields[f"{work}_ratio"] = statistics.median(min(both) for both in zip(*ratios.values()))
-    return fields
-
-
-def latency_fields(by_system):
-    """Ours, each peer's best mode, and the best of all peers."""
-    ours = by_system.pop("ours")
-    fields = {f"{name}": ours[name] for name in ("p50_ms", "p95_ms", "p99_ms")}
-    for percent in ("p50_ms", "p99_ms"):
-        for peer in (Graphile.name, PgBoss.name):
-            modes = [values[percent] for system, values in by_system.items() if system.startswith(peer)]
-            fields[f"{peer}_{percent}"] = min(modes)
-        fields[f"peer_{percent}"] = min(values[percent] for values in by_system.values())
     return fields
 
 
@@ -125,28 +89,24 @@ def table(result):
 
 
 def measure(options):
-    folder = tempfile.mkdtemp(prefix="task-worker-peers-", dir="/var/tmp")
-    try:
-        node = install(folder)
-        with Server() as server:
-            server.create_queue(options.worker)
-            turns = []
-            for number in range(options.repeats):
-                note(f"peers {number + 1}/{options.repeats}")
-                turns.append(turn(server, options, node))
-            result = medians(turns)
-            print(table(result), file=sys.stderr)
-            fields = {"jobs": options.jobs}
-            fields |= {"jobs_per_s": result["drain"]["ours"]["jobs_per_s"]}
-            fields |= {"singles_jobs_per_s": result["singles"]["ours"]["jobs_per_s"]}
-            for name in (Graphile.name, PgBoss.name):
-                fields |= {f"{name}_{field}": value for field, value in result["drain"][name].items()}
-            fields |= ratio_fields(turns)
-            for work in ("latency", "offered"):
-                fields |= {f"{work}_{name}": value for name, value in latency_fields(result[work]).items()}
-            print_line(options, server, fields)
-    finally:
-        shutil.rmtree(folder)
+    with Server() as server:
+        node = install(server.folder)
+        server.create_queue(options.worker)
+        turns = []
+        for number in range(options.repeats):
+            note(f"peers {number + 1}/{options.repeats}")
+            turns.append(turn(server, options, node))
+        result = medians(turns)
+        note(table(result))
+        fields = {"jobs": options.jobs}
+        fields |= {"jobs_per_s": result["drain"]["ours"]["jobs_per_s"]}
+        fields |= {"singles_jobs_per_s": result["singles"]["ours"]["jobs_per_s"]}
+        for name in (Graphile.name, PgBoss.name):
+            fields |= {f"{name}_{field}": value for field, value in result["drain"][name].items()}
+        fields |= ratio_fields(turns)
+        for work in ("latency", "offered"):
+            fields |= {f"{work}_{name}": value for name, value in offer_fields(result[work]).items()}
+        print_line(options, server, fields)
 
 
 if __name__ == "__main__":

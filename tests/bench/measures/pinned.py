@@ -178,8 +178,8 @@ if __name__ == "__main__":
     measure(
         arguments(
             "pinned",
-            "Under a held snapshot: --full-seconds at full speed, then --free-seconds without it and --seconds under it "
-            "at --rate jobs a second.",
+            "Under a held snapshot: --full-seconds at full speed; then at --rate jobs a second --free-seconds without "
+            "it and --seconds under it.",
             repeats=1, seconds=900, window=60, free_seconds=60, full_seconds=60, full_window=10, rate=2_000,
         )
     )
