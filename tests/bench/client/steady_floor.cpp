@@ -3,45 +3,53 @@
 #include "tests/bench/client/enqueue.hpp"
 #include "tests/bench/client/floor.hpp"
 #include "tests/bench/client/stopwatch.hpp"
+#include "tests/bench/client/threads.hpp"
 #include "tests/bench/client/verbs.hpp"
 
 #include <atomic>
 #include <chrono>
-#include <exception>
-#include <thread>
+#include <span>
 
 namespace bench {
+
+namespace {
+
+// Until everything is in and nothing is left. Returns the jobs claimed.
+std::int64_t consume(FloorConsumer& consumer, const std::atomic<bool>& all_in) {
+    std::int64_t jobs = 0;
+    while (true) {
+        const bool last = all_in;  // before the look, which then sees everything
+        const std::int64_t claimed = consumer.round();
+        jobs += claimed;
+        if (claimed == 0 && last) return jobs;
+        if (claimed == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+}
+
+}  // namespace
 
 void steady_floor(const Arguments& arguments) {
     FloorConsumer consumer(arguments.text("url"), arguments.number("rows"));
     FloorProducer producer(arguments.text("url"), arguments.number("bundle"));
     const std::vector<std::string> args = make_args(arguments.number("jobs"));
+    const auto insert = [&](std::span<const std::string> some) { producer.insert(some); };
     wait_for_start();
     const Stopwatch stopwatch;
-    std::exception_ptr failure;
     std::atomic<bool> all_in = false;
-    {
-        const std::jthread thread([&] {
-            try {
-                insert_in_calls(args, arguments.number("call"), [&](std::span<const std::string> some) {
-                    producer.insert(some);
-                });
-            } catch (...) {
-                failure = std::current_exception();
-            }
-            all_in = true;
-        });
-        std::int64_t jobs = 0;
-        while (true) {
-            const bool last = all_in;  // before the look, which then sees everything
-            const std::int64_t claimed = consumer.round();
-            jobs += claimed;
-            if (claimed == 0 && last) break;
-            if (claimed == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    std::int64_t jobs = 0;
+    run_threads(2, [&](std::size_t i) {
+        if (i == 0) {
+            jobs = consume(consumer, all_in);
+        } else {
+            // The consumer must not wait for ever for a producer that failed.
+            struct Done {
+                std::atomic<bool>& done;
+                ~Done() { done = true; }
+            } const done{all_in};
+            insert_in_calls(args, arguments.number("call"), insert);
         }
-        stopwatch.report(jobs);
-    }
-    if (failure) std::rethrow_exception(failure);
+    });
+    stopwatch.report(jobs);
 }
 
 }  // namespace bench

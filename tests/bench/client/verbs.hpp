@@ -44,6 +44,6 @@ void drain_floor(const Arguments& arguments);    // --url --rows (of a round) --
 void enqueue(const Arguments& arguments);        // --url --jobs --call (jobs of one)
 void enqueue_floor(const Arguments& arguments);  // --url --jobs --call --bundle (jobs of a row)
 void steady_floor(const Arguments& arguments);   // --url --jobs --call --bundle --rows
-void offer(const Arguments& arguments);          // --url --sql --rate (jobs a second) --seconds --times (a file)
+void offer(const Arguments& arguments);          // --url --sql --rate (a second) --seconds --producers --times (a file)
 
 }  // namespace bench

@@ -11,6 +11,9 @@ from harness.server import Server
 from harness.worker import Worker
 
 
+producers = 8  # connections that enqueue, so that a slow commit does not lower the rate
+
+
 def read_numbers(path):
     with open(path) as file:
         return [tuple(int(number) for number in line.split()) for line in file]
@@ -33,38 +36,46 @@ def percentiles(sent, started):
     return fields | {"call_p50_ms": percentile(after_call, 50), "call_p99_ms": percentile(after_call, 99)}
 
 
+def times_of(server):
+    return os.path.join(server.folder, "times")
+
+
+def offer(server, options, url, sql):
+    answer = run_client(
+        options, "offer", url=url, sql=sql, rate=options.rate, seconds=options.seconds, times=times_of(server),
+        producers=producers,
+    )
+    offered = answer["jobs"] / answer["seconds"]
+    if offered < 0.9 * options.rate:
+        note(f"  the producers reached only {offered:,.0f} jobs/s: commits are too slow here for {options.rate}")
+    return {"offered_per_s": offered}
+
+
 def offer_worker(server, options):
     url = server.create_database("work", "template_queue")
     stamps = os.path.join(server.folder, "stamps")
-    times = os.path.join(server.folder, "times")
     environment = {"TASK_WORKER_BENCH_STAMPS": stamps}
     with Connection(url) as connection:
         with Worker(options.stamp_worker, server.folder, url, environment=environment) as worker:
-            run_client(
-                options, "offer", url=url, sql="select task_queue.enqueue('stamp', $1::json)", rate=options.rate,
-                seconds=options.seconds, times=times,
-            )
+            offered = offer(server, options, url, "select task_queue.enqueue('stamp', $1::json)")
             Tail(connection).await_empty()
             jobs = options.rate * options.seconds
             check_jobs(connection, worker.metrics(), jobs, kept=True, kind="stamp")
     server.drop_database("work")
-    return percentiles(read_numbers(times), read_numbers(stamps))
+    return offered | percentiles(read_numbers(times_of(server)), read_numbers(stamps))
 
 
 def offer_peer(server, options, kind, mode, node):
     url = server.create_database("peer")
     peer = kind(node, url)
     stamps = os.path.join(server.folder, "peer_stamps")
-    times = os.path.join(server.folder, "times")
     jobs = options.rate * options.seconds
     with Connection(url) as connection, peer.start(mode, jobs, stamps) as process:
-        run_client(
-            options, "offer", url=url, sql=peer.offer, rate=options.rate, seconds=options.seconds, times=times
-        )
+        offered = offer(server, options, url, peer.offer)
         process.await_handled()
         await_none_live(connection, peer)
     server.drop_database("peer")
-    return percentiles(read_numbers(times), read_numbers(stamps))
+    return offered | percentiles(read_numbers(times_of(server)), read_numbers(stamps))
 
 
 def offer_turn(server, options, node):

@@ -12,6 +12,7 @@ from harness.report import arguments, median_fields, note, print_line, rounded
 from harness.server import Server
 from harness.worker import Worker
 from measures.drain import no_history, warm_up
+from measures.latency import producers
 
 backlog = 20_000  # jobs that wait at full speed
 jobs_a_call = 20  # of the offered load: its rows are of one job, its commits are not what is measured
@@ -136,7 +137,7 @@ def at_a_rate(server, options):
         warm(connection)
         producer = Client(
             options, "offer", url=url, sql=sql, rate=options.rate // jobs_a_call,
-            seconds=options.free_seconds + options.seconds, times=f"{server.folder}/times",
+            seconds=options.free_seconds + options.seconds, times=f"{server.folder}/times", producers=producers,
         )
         producer.go()
         free = observe(worker, connection, options.free_seconds, options.window)
