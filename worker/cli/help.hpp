@@ -209,4 +209,16 @@ inline constexpr const char* dead_purge =
 Examples:
   task-worker dead purge --kind resize)";
 
+inline constexpr const char* completion =
+    R"(bash: in ~/.bashrc
+  source <(task-worker completion bash)
+zsh: once, for a folder of $fpath
+  task-worker completion zsh > "${fpath[1]}/_task-worker"
+fish: once
+  task-worker completion fish > ~/.config/fish/completions/task-worker.fish
+  task-worker completion fish > ~/.config/fish/completions/enqueue.fish
+
+Examples:
+  task-worker completion bash)";
+
 }  // namespace worker::cli::help

@@ -102,6 +102,10 @@ struct QueueCommand {
 
 struct WorkerCommand {};  // list
 
+struct CompletionCommand {
+    std::string shell;  // bash, zsh or fish
+};
+
 struct DeadCommand {
     enum class Action { list, show, redrive, purge };
     Action action = Action::list;
@@ -122,6 +126,7 @@ using Command = std::variant<
     JobCommand,
     QueueCommand,
     WorkerCommand,
-    DeadCommand>;
+    DeadCommand,
+    CompletionCommand>;
 
 }  // namespace worker::cli

@@ -188,4 +188,13 @@ void Parser::add_dead() {
     for (CLI::App* command : {redrive, purge}) command->add_flag("--all", dead_.all, "every one");
 }
 
+void Parser::add_completion() {
+    CLI::App* command = add(app_, "completion", "Print a script for a shell's completion", help::completion, [this] {
+        return completion_;
+    });
+    const std::vector<std::string> shells{"bash", "zsh", "fish"};
+    CLI::Option* shell = command->add_option("SHELL", completion_.shell, "bash, zsh or fish");
+    choices_[shell->required()->check(CLI::IsMember(shells))->type_name(" ")] = shells;
+}
+
 }  // namespace worker::cli
