@@ -59,6 +59,8 @@ extern const db::Statement record_task_progress_sql;
 extern const db::Statement read_task_progress_sql;
 extern const db::Statement read_job_sql;
 extern const db::Statement list_jobs_sql;
+extern const db::Statement read_obstacles_sql;
+extern const db::Statement read_loads_sql;
 extern const db::Statement list_dead_jobs_sql;
 extern const db::Statement redrive_dead_jobs_sql;
 extern const db::Statement purge_dead_jobs_sql;

@@ -135,6 +135,7 @@ inline constexpr const char* batch_cancel = R"(--json: {id, cancelled, stopping}
 inline constexpr const char* job =
     R"(Examples:
   task-worker job show 128
+  task-worker job why 128
   task-worker job list --state running --kind resize
   task-worker job cancel 128)";
 
@@ -156,6 +157,23 @@ has none, that of the enqueue call.
 
 Examples:
   task-worker job show 128)";
+
+inline constexpr const char* job_why =
+    R"(--json: {job, kind, queue, state, reasons: [{reason, text}]}, where reason is
+  ended, running, lost_worker, cancel_requested, batch_cancelled, scheduled,
+  retry, no_leader, paused, unserved, busy, queue_limit, suspect, behind or next
+
+Examples:
+  task-worker job why 128)";
+
+inline constexpr const char* job_wait =
+    R"(Exit code 0 when it completed, 1 when it was discarded or cancelled, or still
+has not ended after --timeout.
+
+--json: {job, state}
+
+Examples:
+  task-worker job wait 128 --timeout 5m)";
 
 inline constexpr const char* job_cancel = R"(--json: {job, answer}: cancelled, stopping or finished)";
 

@@ -84,9 +84,10 @@ struct BatchCommand {
 };
 
 struct JobCommand {
-    enum class Action { list, show, cancel };
+    enum class Action { list, show, why, wait, cancel };
     Action action = Action::list;
     queue::JobId job{};
+    std::optional<std::chrono::milliseconds> timeout;  // of wait; empty: for ever
     std::optional<std::string> kind;
     std::optional<std::string> state;
     std::optional<std::string> batch;  // name or UUID

@@ -112,7 +112,7 @@ void Parser::add_batch() {
 
 void Parser::add_job() {
     using Action = JobCommand::Action;
-    CLI::App* group = add(app_, "job", "List, show and cancel jobs", help::job);
+    CLI::App* group = add(app_, "job", "List, show, explain, await and cancel jobs", help::job);
     CLI::App* list = add_action(*group, "list", "The newest jobs", help::job_list, job_, Action::list);
     list->add_option("--kind", job_.kind, "of this kind")->type_name("KIND");
     add_choice(
@@ -125,8 +125,13 @@ void Parser::add_job() {
     );
     list->add_option("--batch", job_.batch, "of this batch, by name or id")->type_name("BATCH");
     add_limit(*list, "--limit", job_.limit, "at most so many");
+    CLI::App* wait = add_action(*group, "wait", "Wait until a job has ended", help::job_wait, job_, Action::wait);
+    add_read(*wait, "--timeout", job_.timeout, parse_duration, "at most so long", "a duration such as 30s")
+        ->type_name("DURATION");
     for (CLI::App* command :
          {add_action(*group, "show", "All about one job", help::job_show, job_, Action::show),
+          add_action(*group, "why", "Why a job does not run, or not yet", help::job_why, job_, Action::why),
+          wait,
           add_action(*group, "cancel", "Cancel a job", help::job_cancel, job_, Action::cancel)}) {
         add_job_id(*command);
     }
