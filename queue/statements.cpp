@@ -19,7 +19,8 @@ std::span<const db::Statement* const> statements() {
         &list_slow_jobs_sql,     &cancel_job_sql,         &record_task_progress_sql, &read_task_progress_sql,
         &read_job_sql,           &list_jobs_sql,          &list_dead_jobs_sql,       &redrive_dead_jobs_sql,
         &purge_dead_jobs_sql,    &read_args_limit_sql,    &set_args_limit_sql,       &read_batch_callbacks_sql,
-        &list_waiting_kinds_sql, &read_obstacles_sql,     &read_loads_sql,
+        &list_waiting_kinds_sql, &read_obstacles_sql,     &read_loads_sql,           &list_stuck_leases_sql,
+        &list_stuck_batches_sql,
     };
     return all;
 }

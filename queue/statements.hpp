@@ -61,6 +61,8 @@ extern const db::Statement read_job_sql;
 extern const db::Statement list_jobs_sql;
 extern const db::Statement read_obstacles_sql;
 extern const db::Statement read_loads_sql;
+extern const db::Statement list_stuck_leases_sql;
+extern const db::Statement list_stuck_batches_sql;
 extern const db::Statement list_dead_jobs_sql;
 extern const db::Statement redrive_dead_jobs_sql;
 extern const db::Statement purge_dead_jobs_sql;

@@ -227,6 +227,18 @@ inline constexpr const char* dead_purge =
 Examples:
   task-worker dead purge --kind resize)";
 
+inline constexpr const char* doctor =
+    R"(Looks at the connections against the budget, at what keeps dead rows from being
+removed, at dead rows before the head of the lines, leases that nobody holds any
+more, batches that cannot finish, the clocks, the schema and its indexes. Exit
+code 1 when there is something to do.
+
+--json: [{check, ok, text, advice}]
+
+Examples:
+  task-worker doctor
+  task-worker doctor --patience 10m)";
+
 inline constexpr const char* completion =
     R"(bash: in ~/.bashrc
   source <(task-worker completion bash)

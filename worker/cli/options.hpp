@@ -103,6 +103,10 @@ struct QueueCommand {
 
 struct WorkerCommand {};  // list
 
+struct DoctorCommand {
+    std::chrono::milliseconds patience{60'000};  // what is older is a problem: transactions, leases
+};
+
 struct CompletionCommand {
     std::string shell;  // bash, zsh or fish
 };
@@ -128,6 +132,7 @@ using Command = std::variant<
     QueueCommand,
     WorkerCommand,
     DeadCommand,
+    DoctorCommand,
     CompletionCommand>;
 
 }  // namespace worker::cli

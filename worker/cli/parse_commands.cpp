@@ -193,6 +193,23 @@ void Parser::add_dead() {
     for (CLI::App* command : {redrive, purge}) command->add_flag("--all", dead_.all, "every one");
 }
 
+void Parser::add_doctor() {
+    CLI::App* command =
+        add(app_, "doctor", "Look for what goes wrong, and say what to do", help::doctor, [this] { return doctor_; });
+    command
+        ->add_option_function<std::string>(
+            "--patience",
+            [this](const std::string& text) {
+                const auto patience = parse_duration(text);
+                if (!patience)
+                    throw Failure(exit_usage, "--patience " + in_quotes(text) + " is not a duration such as 30s");
+                doctor_.patience = *patience;
+            },
+            "transactions and leases older than this are told [1m]"
+        )
+        ->type_name("DURATION");
+}
+
 void Parser::add_completion() {
     CLI::App* command = add(app_, "completion", "Print a script for a shell's completion", help::completion, [this] {
         return completion_;

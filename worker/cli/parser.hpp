@@ -72,6 +72,7 @@ public:
         add_queue();
         add_worker();
         add_dead();
+        add_doctor();
         add_completion();
     }
 
@@ -282,6 +283,7 @@ private:
     void add_queue();
     void add_worker();
     void add_dead();
+    void add_doctor();
     void add_completion();
 
     const CLI::App* deepest() const {
@@ -342,6 +344,7 @@ private:
     JobCommand job_;
     QueueCommand queue_;
     DeadCommand dead_;
+    DoctorCommand doctor_;
     CompletionCommand completion_;
     std::function<Command()> chosen_;
     std::map<const CLI::Option*, std::vector<std::string>> choices_;  // of options that take no other value
