@@ -168,8 +168,8 @@ const db::Statement list_waiting_kinds_sql{"list_waiting_kinds", R"sql(
     from (
         select b.kind_id, b.queue_id
         from task_queue.bundles b
-        where b.batch_id = $1::uuid and b.state <> 2
-        order by b.id
+        where b.batch_id = any (array[$1::uuid]) and b.state <> 2
+        order by b.batch_id, b.id
         limit 1000
     ) waiting
     join task_queue.kinds k on k.id = waiting.kind_id

@@ -60,6 +60,10 @@ std::span<const db::Statement* const> statements() {
         &set_args_limit_sql,
         &read_batch_callbacks_sql,
         &list_waiting_kinds_sql,
+        &read_obstacles_sql,
+        &read_loads_sql,
+        &list_stuck_leases_sql,
+        &list_stuck_batches_sql,
     };
     return all;
 }

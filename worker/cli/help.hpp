@@ -135,6 +135,7 @@ inline constexpr const char* batch_cancel = R"(--json: {id, cancelled, stopping}
 inline constexpr const char* job =
     R"(Examples:
   task-worker job show 128
+  task-worker job why 128
   task-worker job list --state running --kind resize
   task-worker job cancel 128)";
 
@@ -156,6 +157,23 @@ has none, that of the enqueue call.
 
 Examples:
   task-worker job show 128)";
+
+inline constexpr const char* job_why =
+    R"(--json: {job, kind, queue, state, reasons: [{reason, text}]}, where reason is
+  ended, running, lost_worker, cancel_requested, batch_cancelled, scheduled,
+  retry, no_leader, paused, unserved, busy, queue_limit, suspect, behind or next
+
+Examples:
+  task-worker job why 128)";
+
+inline constexpr const char* job_wait =
+    R"(Exit code 0 when it completed, 1 when it was discarded or cancelled, or still
+has not ended after --timeout.
+
+--json: {job, state}
+
+Examples:
+  task-worker job wait 128 --timeout 5m)";
 
 inline constexpr const char* job_cancel = R"(--json: {job, answer}: cancelled, stopping or finished)";
 
@@ -208,5 +226,29 @@ inline constexpr const char* dead_purge =
 
 Examples:
   task-worker dead purge --kind resize)";
+
+inline constexpr const char* doctor =
+    R"(Looks at the connections against the budget, at what keeps dead rows from being
+removed, at dead rows before the head of the lines, leases that nobody holds any
+more, batches that cannot finish, the clocks, the schema and its indexes. Exit
+code 1 when there is something to do.
+
+--json: [{check, ok, text, advice}]
+
+Examples:
+  task-worker doctor
+  task-worker doctor --patience 10m)";
+
+inline constexpr const char* completion =
+    R"(bash: in ~/.bashrc
+  source <(task-worker completion bash)
+zsh: once, for a folder of $fpath
+  task-worker completion zsh > "${fpath[1]}/_task-worker"
+fish: once
+  task-worker completion fish > ~/.config/fish/completions/task-worker.fish
+  task-worker completion fish > ~/.config/fish/completions/enqueue.fish
+
+Examples:
+  task-worker completion bash)";
 
 }  // namespace worker::cli::help

@@ -1,4 +1,4 @@
-// `job`: list, show, cancel.
+// `job`: list, show, why, wait, cancel.
 
 #include "worker/cli/job.hpp"
 
@@ -104,6 +104,10 @@ int perform(const Global& global, const JobCommand& command) {
         switch (command.action) {
             case JobCommand::Action::show:
                 return show_job(session, global, loaded.config, command.job);
+            case JobCommand::Action::why:
+                return explain_job(session, global, command.job);
+            case JobCommand::Action::wait:
+                return wait_for_job(session, global, command.job, command.timeout);
             case JobCommand::Action::cancel:
                 return cancel(session, global, command);
             case JobCommand::Action::list:

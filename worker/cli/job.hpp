@@ -1,6 +1,6 @@
 #pragma once
 
-// All about one job, for `job show` and `dead show`.
+// All about one job: what it is (`job show`, `dead show`), why it does not run, and its end.
 
 #include "db/session.hpp"
 #include "queue/ids.hpp"
@@ -9,11 +9,23 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include <chrono>
+#include <optional>
+
 namespace worker::cli {
 
 // Prints it. `config` says what its handler allows. Throws: Failure (failed) when there is no such job; db::Error.
 boost::asio::awaitable<int> show_job(
     db::Session& session, const Global& global, const Config& config, queue::JobId job
+);
+
+// Prints why it does not run, or not yet. Throws: as show_job.
+boost::asio::awaitable<int> explain_job(db::Session& session, const Global& global, queue::JobId job);
+
+// Waits until it has ended; prints and returns how: 0 for completed. Throws: as show_job; Failure (failed) after the
+// timeout, and when its history is not kept.
+boost::asio::awaitable<int> wait_for_job(
+    db::Session& session, const Global& global, queue::JobId job, std::optional<std::chrono::milliseconds> timeout
 );
 
 // Throws: Failure (failed) that says so.

@@ -84,9 +84,10 @@ struct BatchCommand {
 };
 
 struct JobCommand {
-    enum class Action { list, show, cancel };
+    enum class Action { list, show, why, wait, cancel };
     Action action = Action::list;
     queue::JobId job{};
+    std::optional<std::chrono::milliseconds> timeout;  // of wait; empty: for ever
     std::optional<std::string> kind;
     std::optional<std::string> state;
     std::optional<std::string> batch;  // name or UUID
@@ -101,6 +102,14 @@ struct QueueCommand {
 };
 
 struct WorkerCommand {};  // list
+
+struct DoctorCommand {
+    std::chrono::milliseconds patience{60'000};  // what is older is a problem: transactions, leases
+};
+
+struct CompletionCommand {
+    std::string shell;  // bash, zsh or fish
+};
 
 struct DeadCommand {
     enum class Action { list, show, redrive, purge };
@@ -122,6 +131,8 @@ using Command = std::variant<
     JobCommand,
     QueueCommand,
     WorkerCommand,
-    DeadCommand>;
+    DeadCommand,
+    DoctorCommand,
+    CompletionCommand>;
 
 }  // namespace worker::cli

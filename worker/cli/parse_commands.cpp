@@ -112,7 +112,7 @@ void Parser::add_batch() {
 
 void Parser::add_job() {
     using Action = JobCommand::Action;
-    CLI::App* group = add(app_, "job", "List, show and cancel jobs", help::job);
+    CLI::App* group = add(app_, "job", "List, show, explain, await and cancel jobs", help::job);
     CLI::App* list = add_action(*group, "list", "The newest jobs", help::job_list, job_, Action::list);
     list->add_option("--kind", job_.kind, "of this kind")->type_name("KIND");
     add_choice(
@@ -125,8 +125,13 @@ void Parser::add_job() {
     );
     list->add_option("--batch", job_.batch, "of this batch, by name or id")->type_name("BATCH");
     add_limit(*list, "--limit", job_.limit, "at most so many");
+    CLI::App* wait = add_action(*group, "wait", "Wait until a job has ended", help::job_wait, job_, Action::wait);
+    add_read(*wait, "--timeout", job_.timeout, parse_duration, "at most so long", "a duration such as 30s")
+        ->type_name("DURATION");
     for (CLI::App* command :
          {add_action(*group, "show", "All about one job", help::job_show, job_, Action::show),
+          add_action(*group, "why", "Why a job does not run, or not yet", help::job_why, job_, Action::why),
+          wait,
           add_action(*group, "cancel", "Cancel a job", help::job_cancel, job_, Action::cancel)}) {
         add_job_id(*command);
     }
@@ -186,6 +191,32 @@ void Parser::add_dead() {
         command->add_option("--batch", dead_.batch, "of this batch, by name or id")->type_name("BATCH");
     }
     for (CLI::App* command : {redrive, purge}) command->add_flag("--all", dead_.all, "every one");
+}
+
+void Parser::add_doctor() {
+    CLI::App* command =
+        add(app_, "doctor", "Look for what goes wrong, and say what to do", help::doctor, [this] { return doctor_; });
+    command
+        ->add_option_function<std::string>(
+            "--patience",
+            [this](const std::string& text) {
+                const auto patience = parse_duration(text);
+                if (!patience)
+                    throw Failure(exit_usage, "--patience " + in_quotes(text) + " is not a duration such as 30s");
+                doctor_.patience = *patience;
+            },
+            "transactions and leases older than this are told [1m]"
+        )
+        ->type_name("DURATION");
+}
+
+void Parser::add_completion() {
+    CLI::App* command = add(app_, "completion", "Print a script for a shell's completion", help::completion, [this] {
+        return completion_;
+    });
+    const std::vector<std::string> shells{"bash", "zsh", "fish"};
+    CLI::Option* shell = command->add_option("SHELL", completion_.shell, "bash, zsh or fish");
+    choices_[shell->required()->check(CLI::IsMember(shells))->type_name(" ")] = shells;
 }
 
 }  // namespace worker::cli

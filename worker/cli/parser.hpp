@@ -72,6 +72,8 @@ public:
         add_queue();
         add_worker();
         add_dead();
+        add_doctor();
+        add_completion();
     }
 
     boost::system::result<Invocation, NoInvocation> parse(std::vector<std::string> arguments) {
@@ -281,6 +283,8 @@ private:
     void add_queue();
     void add_worker();
     void add_dead();
+    void add_doctor();
+    void add_completion();
 
     const CLI::App* deepest() const {
         const CLI::App* command = &app_;
@@ -340,6 +344,8 @@ private:
     JobCommand job_;
     QueueCommand queue_;
     DeadCommand dead_;
+    DoctorCommand doctor_;
+    CompletionCommand completion_;
     std::function<Command()> chosen_;
     std::map<const CLI::Option*, std::vector<std::string>> choices_;  // of options that take no other value
 };
