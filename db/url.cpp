@@ -164,6 +164,14 @@ UrlResult finish(const UrlOptions& options) {
             "sslmode is one of disable, allow, prefer, require, verify-ca, verify-full; not " + url.sslmode
         };
     }
+    if (const std::string* text = options.find("connect_timeout")) {
+        int seconds = 0;
+        const auto read = std::from_chars(text->data(), text->data() + text->size(), seconds);
+        if (read.ec != std::errc{} || read.ptr != text->data() + text->size() || seconds < 0) {
+            return UrlError{"connect_timeout is not a whole number of seconds"};
+        }
+        url.connect_timeout = std::chrono::seconds(seconds);
+    }
     url.user = value_of(options, "user");
     url.dbname = value_of(options, "dbname");
     if (url.dbname.empty()) url.dbname = url.user;

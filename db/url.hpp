@@ -5,6 +5,7 @@
 
 #include <boost/system/result.hpp>
 
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,7 +24,8 @@ struct Url {
     std::vector<UrlHost> hosts;
     std::string dbname;  // libpq's default, the user, when the URL has none
     std::string user;
-    std::string sslmode;  // libpq's default, prefer, when the URL has none
+    std::string sslmode;                      // libpq's default, prefer, when the URL has none
+    std::chrono::seconds connect_timeout{0};  // 0: the URL does not say
     bool has_password = false;
     std::vector<std::string> ignored;  // query keys of an SQLAlchemy URL that mean nothing to libpq
 

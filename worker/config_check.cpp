@@ -106,6 +106,9 @@ void check_database(Draft& draft) {
         draft.report("database.password_file", draft.place_of("database.password_file"), "needs a database.url");
     }
     database.shown_url = normalise(draft, "database.url", database.connection.url, password);
+    if (const auto url = db::parse_url(database.connection.url); url && url->connect_timeout.count() > 0) {
+        database.connection.connect_timeout = url->connect_timeout;
+    }
     normalise(draft, "database.direct_url", database.direct_url, password);
     if (config.environment == Environment::production && database.echo && !is_allowed(config, "echo")) {
         draft.report(

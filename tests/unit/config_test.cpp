@@ -159,6 +159,51 @@ TEST_CASE("load_config wants config.yml only when --config names it", "[worker][
     CHECK(load_config({.file = folder.path() + "/mine.yml"}).config.log.level == LogLevel::warn);
 }
 
+TEST_CASE("every setting of the database is taken from config.yml and from its variable", "[worker][config][setting]") {
+    struct Row {
+        std::string key;
+        std::string variable;
+        std::string given;
+        std::string shown;
+    };
+    const Row rows[] = {
+        {"url", "DATABASE_URL", "postgresql+asyncpg://u:hunter2@db/j", "postgresql://u:***@db/j"},
+        {"direct_url", "DATABASE_DIRECT_URL", "postgresql://u:hunter2@d/j", "***"},
+        {"pooler", "DB_POOLER", "transaction", "transaction"},
+        {"pool_size", "DB_POOL_SIZE", "7", "7"},
+        {"max_overflow", "DB_MAX_OVERFLOW", "3", "3"},
+        {"pool_timeout", "DB_POOL_TIMEOUT", "1500ms", "1500ms"},
+        {"pool_recycle", "DB_POOL_RECYCLE", "1800", "30m"},
+        {"pool_pre_ping", "DB_POOL_PRE_PING", "no", "false"},
+        {"pre_ping_after", "DB_PRE_PING_AFTER", "2s", "2s"},
+        {"statement_timeout", "DB_STATEMENT_TIMEOUT", "5m", "5m"},
+        {"echo", "DB_ECHO", "true", "true"},
+        {"max_connections", "DB_MAX_CONNECTIONS", "50", "50"},
+        {"other_connections", "DB_OTHER_CONNECTIONS", "40", "40"},
+        {"budget", "DB_BUDGET", "warn", "warn"},
+    };
+    for (const Row& row : rows) {
+        INFO(row.key);
+        const LoadedConfig file = load({.yaml = "database: {" + row.key + ": '" + row.given + "'}"});
+        CHECK(file.problems.empty());
+        CHECK(setting(file, "database." + row.key).value == row.shown);
+        CHECK(setting(file, "database." + row.key).source == "config.yml:1");
+        const LoadedConfig variable = load({.environment = {{row.variable, row.given}}});
+        CHECK(variable.problems.empty());
+        CHECK(setting(variable, "database." + row.key).value == row.shown);
+        CHECK(setting(variable, "database." + row.key).source == "environment variable " + row.variable);
+    }
+}
+
+TEST_CASE("load_config takes the URL's connect_timeout for each attempt to connect", "[worker][config]") {
+    CHECK(loaded({}).database.connection.connect_timeout == 10s);
+    const std::string url = "postgresql://u@db/j?connect_timeout=";
+    CHECK(loaded({.environment = {{"DATABASE_URL", url + "3"}}}).database.connection.connect_timeout == 3s);
+    const auto problems = problems_of({.environment = {{"DATABASE_URL", url + "soon"}}});
+    REQUIRE(problems.size() == 1);
+    CHECK_THAT(problems[0], Catch::Contains("connect_timeout is not a whole number of seconds"));
+}
+
 TEST_CASE("load_config notes what it ignores of a shared URL", "[worker][config]") {
     const auto notes =
         load({.environment = {{"DATABASE_URL", "postgresql+asyncpg://u@db/j?prepared_statement_cache_size=0"}}}).notes;

@@ -1,0 +1,87 @@
+// The forms of a database URL, against a real server.
+#include "db/connection.hpp"
+#include "db/error.hpp"
+#include "db/session.hpp"
+#include "db/url.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/database.hpp"
+#include "tests/support/run.hpp"
+
+#include <boost/asio/this_coro.hpp>
+
+#include <string>
+
+using Catch::Contains;
+namespace asio = boost::asio;
+
+namespace {
+
+const db::Statement database_sql{"test_database", "select current_database()"};
+
+// The database that answers at this URL, or what went wrong.
+std::string answer_of(const std::string& given) {
+    const auto url = db::parse_url(given);
+    if (!url) return url.error().what;
+    return tests::run([&]() -> asio::awaitable<std::string> {
+        try {
+            db::ConnectionSettings settings;
+            settings.url = url->text;
+            db::Session session(co_await db::Connection::open(co_await asio::this_coro::executor, settings));
+            const db::Rows rows = co_await session.execute(database_sql);
+            co_return rows.front().get<std::string>(0);
+        } catch (const db::Error& error) {
+            co_return error.what();
+        }
+    });
+}
+
+// The private server as the value of a query key, and the role that owns it.
+struct Server {
+    std::string host = db::parse_url(tests::server_url())->hosts.front().name;
+    std::string user = db::parse_url(tests::server_url())->user;
+};
+
+}  // namespace
+
+TEST_CASE("a connection opens by each form of URL that an API may have", "[db][connect][setting]") {
+    const tests::TestDatabase database;
+    const Server server;
+    const std::string rest = database.name() + "?host=" + server.host;
+    CHECK(answer_of(database.url()) == database.name());
+    for (const std::string scheme :
+         {"postgresql", "postgres", "postgresql+asyncpg", "postgresql+psycopg", "postgresql+psycopg2"}) {
+        INFO(scheme);
+        CHECK(answer_of(scheme + "://" + server.user + "@/" + rest) == database.name());
+    }
+    CHECK(answer_of("host=" + server.host + " user=" + server.user + " dbname=" + database.name()) == database.name());
+}
+
+TEST_CASE("a percent-encoded name reaches the server decoded", "[db][connect]") {
+    const Server server;
+    const std::string name = "we ird/%@:?";
+    tests::psql(tests::server_url(), "create database \"" + name + "\"");
+    const std::string tail = "?host=" + server.host;
+    CHECK(answer_of("postgresql://" + server.user + "@/we%20ird%2F%25%40%3A%3F" + tail) == name);
+    CHECK(answer_of("postgresql+asyncpg://" + server.user + "@/we%20ird%2F%25%40%3A%3F" + tail) == name);
+    tests::psql(tests::server_url(), "drop database \"" + name + "\" with (force)");
+}
+
+TEST_CASE("of several hosts the first that answers as asked is taken", "[db][connect]") {
+    const tests::TestDatabase database;
+    const Server server;
+    const std::string tail = "@/" + database.name() + "?host=/nowhere,127.0.0.1," + server.host + "&port=5432,1,5432";
+    const std::string start = "postgresql://" + server.user;
+    CHECK(answer_of(start + tail) == database.name());
+    CHECK(answer_of(start + tail + "&target_session_attrs=read-write") == database.name());
+    CHECK_THAT(
+        answer_of(start + tail + "&target_session_attrs=standby"), Contains("server is not in hot standby mode")
+    );
+}
+
+TEST_CASE("a server that is not there is named", "[db][connect]") {
+    CHECK_THAT(answer_of("postgresql://app@127.0.0.1:1/jobs"), Contains("127.0.0.1") && Contains("port 1"));
+    CHECK_THAT(answer_of("postgresql://app@/jobs?host=/nowhere"), Contains("/nowhere"));
+    CHECK_THAT(
+        answer_of("postgresql://app@no-such-host.invalid/jobs"), Contains("host no-such-host.invalid is not known")
+    );
+}
