@@ -16,6 +16,9 @@ std::string server_folder() {
     return psql(server_url(), "show unix_socket_directories").at(0).at(0);
 }
 
+const std::string listeners =
+    "select count(*) from pg_stat_activity where datname = current_database() and query ilike 'listen%'";
+
 struct PoolerBed {
     TestDatabase database;
     FaultBed bed{database.url()};
@@ -47,11 +50,8 @@ TEST_CASE("workers behind a pooler run every job once", "[pooler][worker]") {
 
 TEST_CASE("a worker behind a pooler hears of new jobs by direct_url", "[pooler][worker]") {
     PoolerBed test;
-    // It would look by itself after ten minutes.
-    Process::Environment environment = test.environment(true);
-    environment["TASK_WORKER_WORKER_POLL"] = "10m";
-    const WorkerProcess worker(test.url(), environment, test.bed.arguments());
-    test.bed.await("select hungry from task_queue.workers", "t");
+    const WorkerProcess worker(test.url(), test.environment(true), test.bed.arguments());
+    test.bed.await(listeners, "1");
     test.bed.enqueue(1);
     test.bed.await_finished();
     CHECK(test.bed.loss().empty());
@@ -63,16 +63,15 @@ TEST_CASE("a worker behind a pooler without direct_url polls", "[pooler][worker]
     test.bed.await("select hungry from task_queue.workers", "t");
     test.bed.enqueue(1);
     test.bed.await_finished();
-    CHECK(test.bed.value("select count(*) from pg_stat_activity where query ilike 'listen%'") == "0");
+    CHECK(test.bed.value(listeners) == "0");
 }
 
-TEST_CASE("a worker behind a pooler migrates past it", "[pooler][migrate]") {
+TEST_CASE("migrations go past the pooler", "[pooler][migrate]") {
     const TestDatabase database(TestDatabase::Content::empty);
-    const PgBouncer pooler(server_folder());
     const Finished finished = run_command({
         .words = {TASK_WORKER_BINARY, "migrate", "up"},
         .environment =
-            {{"DATABASE_URL", pooler.url(database.name())},
+            {{"DATABASE_URL", "postgresql://postgres@/postgres?host=/no/pooler/here"},
              {"DB_POOLER", "transaction"},
              {"DATABASE_DIRECT_URL", database.url()}},
         .folder = "/",

@@ -109,7 +109,7 @@ TEST_CASE("a server without a free connection is waited for, and the log says wh
     server.migrate();
     FaultBed bed(server.url());
     WorkerProcess worker(server.url(), FaultBed::environment(), bed.arguments());
-    bed.enqueue(100);
+    bed.enqueue(500);
     bed.await_running();
     {
         Hoard hoard;

@@ -135,8 +135,12 @@ struct FaultProxy::Core {
     }
 
     asio::awaitable<void> pause(std::chrono::milliseconds length) {
-        asio::steady_timer timer(context, length);
-        co_await timer.async_wait(asio::use_awaitable);
+        const auto end = std::chrono::steady_clock::now() + length;
+        asio::steady_timer timer(context);
+        while (!stopping && std::chrono::steady_clock::now() < end) {
+            timer.expires_at(std::min(end, std::chrono::steady_clock::now() + 50ms));
+            co_await timer.async_wait(asio::use_awaitable);
+        }
     }
 
     void finish(const std::shared_ptr<Link>& link) {

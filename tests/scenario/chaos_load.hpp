@@ -1,0 +1,59 @@
+#pragma once
+
+// The mixed load of the chaos test: jobs that complete, retry, snooze and are discarded, alone and in batches, some of
+// them cancelled. Every call is repeated until the server has said yes, so that the books are exact.
+
+#include "tests/support/temporary_folder.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace tests {
+
+class ChaosLoad {
+public:
+    ChaosLoad(std::string direct_url, std::uint64_t seed);  // begins at once, on a thread of its own
+    ~ChaosLoad();
+    ChaosLoad(const ChaosLoad&) = delete;
+    ChaosLoad& operator=(const ChaosLoad&) = delete;
+
+    void stop();  // seals the batches that are open; returns when the books are closed
+
+    struct Books {
+        std::int64_t jobs = 0;  // of kind `chaos`
+        std::int64_t batches = 0;
+        std::int64_t batch_jobs = 0;
+        std::int64_t cancels = 0;  // asked for
+    };
+    const Books& books() const { return books_; }  // after stop
+    std::int64_t runs() const;                     // of programs, so far
+    bool ran_twice_at_once() const;
+
+    const std::string& folder() const { return folder_.path(); }  // its config.yml declares the kind
+    std::vector<std::string> arguments() const { return {"--config", folder() + "/config.yml"}; }
+
+private:
+    void run();
+    void enqueue();
+    void open_batch();
+    void seal_batch();
+    void cancel();
+    std::string insist(const std::string& sql);
+    int pick(int below) { return std::uniform_int_distribution<int>(0, below - 1)(random_); }
+
+    const std::string url_;
+    TemporaryFolder folder_;
+    std::mt19937_64 random_;
+    Books books_;
+    std::vector<std::string> ids_;
+    std::vector<std::string> open_batches_;
+    std::int64_t calls_ = 0;
+    std::atomic<bool> stopping_ = false;
+    std::thread thread_;
+};
+
+}  // namespace tests

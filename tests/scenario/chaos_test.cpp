@@ -1,0 +1,153 @@
+// Faults of every kind, drawn by a seeded generator, under a mixed load: nothing committed is lost, nothing is finished
+// twice, the batches' totals are right, and nothing stays behind.
+//
+// TASK_WORKER_CHAOS_SECONDS and TASK_WORKER_CHAOS_SEED say how long and which; `tests/run chaos` sets them.
+#include "tests/scenario/chaos_fleet.hpp"
+#include "tests/scenario/chaos_load.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/psql.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <thread>
+#include <vector>
+
+using namespace tests;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
+    const char* const text = std::getenv(variable);
+    return text == nullptr ? otherwise : std::stoull(text);
+}
+
+std::string ask(const OwnServer& server, const std::string& query) {
+    return psql(server.url(), query).at(0).at(0);
+}
+
+// Until every job has ended, every batch is finished, and whoever died is known to be dead.
+void await_quiet(const OwnServer& server) {
+    const std::string open =
+        "select (select count(*) from task_queue.bundles) + (select count(*) from task_queue.batch_changes) "
+        "+ (select count(*) from task_queue.batches where state <> 'finished') "
+        "+ (select count(*) from task_queue.workers where dead_at is null) - " +
+        std::to_string(ChaosFleet::size);
+    const auto limit = std::chrono::steady_clock::now() + 120s;
+    while (ask(server, open) != "0") {
+        if (std::chrono::steady_clock::now() > limit) {
+            throw std::runtime_error(
+                "what is left never ends:\n" +
+                ask(server,
+                    "select coalesce(string_agg(line, e'\\n'), '') from (select format('%s', b) as line from "
+                    "(select * from task_queue.bundles limit 10) b union all select format('%s', w) from "
+                    "task_queue.workers w where dead_at is null) lines")
+            );
+        }
+        std::this_thread::sleep_for(100ms);
+    }
+}
+
+// How many processes have this text in their command line.
+int processes_with(const std::string& text) {
+    int count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+        std::ifstream file(entry.path() / "cmdline");
+        const std::string words{std::istreambuf_iterator<char>(file), {}};
+        if (words.find(text) != std::string::npos) ++count;
+    }
+    return count;
+}
+
+// "" or what the tables say against the books.
+std::string audit(const OwnServer& server, const ChaosLoad::Books& books) {
+    const std::string jobs = ask(
+        server,
+        "select format('%s jobs, %s different', count(*), count(distinct id)) from task_queue.jobs where kind = 'chaos'"
+    );
+    std::string wrong;
+    if (jobs != fmt::format("{0} jobs, {0} different", books.jobs)) {
+        wrong += fmt::format("{} jobs were enqueued, but there are {}\n", books.jobs, jobs);
+    }
+    const std::string batches =
+        ask(server,
+            "select format('%s batches of %s jobs', count(*), coalesce(sum(total), 0)) from task_queue.batches");
+    if (batches != fmt::format("{} batches of {} jobs", books.batches, books.batch_jobs)) {
+        wrong += fmt::format("{} batches of {} jobs, but there are {}\n", books.batches, books.batch_jobs, batches);
+    }
+    const std::string unequal = ask(server, R"sql(
+        select coalesce(string_agg(format('batch %s counts %s/%s/%s, its jobs say %s/%s/%s', b.id, b.completed,
+            b.discarded, b.cancelled, j.completed, j.discarded, j.cancelled), e'\n'), '')
+        from task_queue.batches b
+        cross join lateral (
+            select count(*) filter (where state = 'completed') as completed,
+                count(*) filter (where state = 'discarded') as discarded,
+                count(*) filter (where state = 'cancelled') as cancelled
+            from task_queue.jobs where batch_id = b.id
+        ) j
+        where (b.completed, b.discarded, b.cancelled) is distinct from (j.completed, j.discarded, j.cancelled)
+    )sql");
+    if (!unequal.empty()) wrong += unequal + "\n";
+    const std::string callbacks = ask(server, "select count(*) from task_queue.jobs where kind = 'echo'");
+    if (callbacks != std::to_string(books.batches)) {
+        wrong += fmt::format("{} batches called back {} times\n", books.batches, callbacks);
+    }
+    return wrong;
+}
+
+}  // namespace
+
+TEST_CASE("chaos: nothing is lost and nothing is finished twice", "[scenario][chaos]") {
+    const auto seconds = std::chrono::seconds(number_from("TASK_WORKER_CHAOS_SECONDS", 20));
+    const std::uint64_t seed = number_from("TASK_WORKER_CHAOS_SEED", 1);
+    INFO("seed " << seed);
+    ChaosFleet fleet;
+    ChaosLoad load(fleet.server().url(), seed);
+    fleet.start_workers(load.arguments());
+    std::mt19937_64 random(seed);
+    std::string slowest_fault = "none";
+    std::chrono::milliseconds slowest{0};
+    const auto end = std::chrono::steady_clock::now() + seconds;
+    while (std::chrono::steady_clock::now() < end) {
+        const std::string fault = fleet.strike(random);
+        const auto took = fleet.probe();
+        if (took > slowest) {
+            slowest = took;
+            slowest_fault = fault;
+        }
+    }
+    // The last ones kill no worker: whoever takes over from a dead one would find what that one forgot.
+    for (int i = 0; i < 20; ++i) fleet.strike_lightly(random);
+    load.stop();
+    await_quiet(fleet.server());
+    CHECK(audit(fleet.server(), load.books()) == "");
+    CHECK(fleet.stop_workers() == std::vector<std::string>{});
+    CHECK(processes_with(load.folder()) == 0);
+    CHECK_FALSE(load.ran_twice_at_once());
+
+    int faults = 0;
+    for (const auto& [name, count] : fleet.struck()) {
+        fmt::print("chaos: {:5} {}\n", count, name);
+        faults += count;
+    }
+    fmt::print(
+        "chaos: seed {}: {} faults in {} s; {} jobs, {} of them in {} batches, {} cancels; {} runs of programs; "
+        "slowest "
+        "recovery {} ms, after: {}\n",
+        seed,
+        faults,
+        seconds.count(),
+        load.books().jobs,
+        load.books().batch_jobs,
+        load.books().batches,
+        load.books().cancels,
+        load.runs(),
+        slowest.count(),
+        slowest_fault
+    );
+}
