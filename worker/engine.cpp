@@ -80,6 +80,16 @@ void Engine::wake() {
     wakeup_.notify();
 }
 
+void Engine::came_back(queue::RowId first) {
+    {
+        const std::lock_guard lock(mutex_);
+        // Where that is dear a sweep finds them, within a second or so.
+        if (!cursors_.is_costly()) cursors_.step_back(first);
+        pacing_.wake();
+    }
+    wakeup_.notify();
+}
+
 void Engine::cancel(const std::vector<queue::CancelRequest>& requests) {
     const std::lock_guard lock(mutex_);
     const auto now = Clock::now();
@@ -120,6 +130,7 @@ void Engine::adopt(queue::WorkerId worker) {
         worker_ = worker;
         suspended_ = false;
         hungry_ = false;
+        cursors_.forget();
         pacing_.wake();
     }
     wakeup_.notify();
@@ -168,8 +179,9 @@ Load Engine::load() const {
 }
 
 bool Engine::is_done() const {
-    return phase_ >= Phase::draining && rounds_ == 0 && running_.empty() && between_ == 0 && outcomes_.empty() &&
-           releases_.empty() && !abandoned_.is_pending() && (phase_ >= Phase::closing || line_.running() == 0);
+    return phase_ >= Phase::draining && rounds_ == 0 && !sweeping_ && running_.empty() && between_ == 0 &&
+           outcomes_.empty() && releases_.empty() && !abandoned_.is_pending() &&
+           (phase_ >= Phase::closing || line_.running() == 0);
 }
 
 bool Engine::has_ended() const {

@@ -15,6 +15,7 @@
 #include "queue/workers.hpp"
 #include "worker/abandoned.hpp"
 #include "worker/config.hpp"
+#include "worker/cursors.hpp"
 #include "worker/line.hpp"
 #include "worker/logging.hpp"
 #include "worker/metrics.hpp"
@@ -63,6 +64,8 @@ public:
 
     // Something may have become available.
     void wake();
+    // Rows from this one on became available again: the cursors step back.
+    void came_back(queue::RowId first);
     // Asks running jobs to stop, and takes those out that have not started.
     void cancel(const std::vector<queue::CancelRequest>& requests);
     // Every lease is lost: handlers are told to stop, nothing of theirs is written. Claims stop until adopt().
@@ -112,6 +115,9 @@ private:
         bool wants_suspect = false;
         bool clears_hungry = false;
         bool may_overlap = false;
+        std::optional<Cursors::Window> sweep;  // looks behind the cursors, beside the other rounds
+        bool from_start = false;
+        Clock::time_point sent;
     };
     struct Answer {
         std::vector<queue::RowId> unfinished;  // of round.whole
@@ -123,6 +129,8 @@ private:
     Load load() const;  // under the mutex
     bool is_done() const;
     Round plan(Clock::time_point now);
+    std::optional<Round> plan_sweep(Clock::time_point now);
+    void request(Round& round, int wanted, Clock::time_point now);
     boost::asio::awaitable<Answer> exchange(Round& round);
     boost::asio::awaitable<void> settle(Round round);
     boost::asio::awaitable<void> settle_beside(Round round);
@@ -133,7 +141,8 @@ private:
     void hold(queue::Bundle bundle, queue::ClaimNumber claim, Clock::time_point now);
     boost::asio::awaitable<void> warn_unknown_kinds();
     void take_queues(const std::vector<queue::Queue>& queues);
-    std::vector<queue::LaneCursor> lanes();
+    std::vector<queue::LaneCursor> lanes(const Round& round, Clock::time_point now);
+    void move_cursors(const Round& round, const Answer& answer, Clock::time_point now);
     int largest_claim() const;
     bool can_release() const;
 
@@ -165,6 +174,8 @@ private:
     Outcomes outcomes_;
     ProgressBuffer progress_;
     Pacing pacing_;
+    Cursors cursors_;
+    bool sweeping_ = false;  // a sweep is on its way
     std::unordered_map<queue::KindId, RunnableKind*> kinds_by_id_;
     std::vector<queue::KindId> own_row_;
     // By the context's job: after a lost lease one job may run twice here, the older run being told to stop.

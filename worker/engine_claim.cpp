@@ -102,6 +102,9 @@ asio::awaitable<void> Engine::run(queue::WorkerId worker) {
             hand_back_aged(now);
             due = next_round(now);
         }
+        if (std::optional<Round> sweep = plan_sweep(now)) {
+            asio::co_spawn(parts_.executor, settle_beside(std::move(*sweep)), asio::detached);
+        }
         if (!due || *due > now) {
             co_await wakeup_.wait_until(due);
             continue;
@@ -175,17 +178,42 @@ Engine::Round Engine::plan(Clock::time_point now) {
     pacing_.asked();
     asked_ += wanted;
     round.may_overlap = !pacing_.is_hungry() && !round.wants_suspect;
+    // A worker with little to do looks from the start, as long as that is cheap: what came back is found at once.
+    round.from_start = pacing_.is_hungry() && !cursors_.is_costly();
+    round.request.mark_hungry = true;
+    request(round, wanted, now);
+    return round;
+}
+
+// Looks behind the cursors, on a session of its own: no claim waits for it.
+std::optional<Engine::Round> Engine::plan_sweep(Clock::time_point now) {
+    const std::lock_guard lock(mutex_);
+    if (sweeping_ || now < quiet_until_ || (pacing_.is_hungry() && !cursors_.is_costly())) return std::nullopt;
+    const std::optional<Cursors::Window> window = cursors_.sweep(now);
+    if (!window) return std::nullopt;
+    const int wanted = std::min(pacing_.wanted(load(), now), largest_claim());
+    if (wanted <= 0) return std::nullopt;
+    Round round;
+    round.worker = worker_;
+    round.claims = true;
+    round.sweep = window;
+    sweeping_ = true;
+    asked_ += wanted;
+    request(round, wanted, now);
+    return round;
+}
+
+void Engine::request(Round& round, int wanted, Clock::time_point now) {
+    round.sent = now;
     round.request.worker = worker_;
     round.request.claim = queue::ClaimNumber{++last_claim_};
     round.request.jobs = wanted;
     round.request.rows = std::max(1, static_cast<int>(std::ceil(wanted / jobs_per_row_)));
     round.request.own_row = own_row_;
-    round.request.mark_hungry = true;
-    round.request.lanes = lanes();
-    return round;
+    round.request.lanes = lanes(round, now);
 }
 
-std::vector<queue::LaneCursor> Engine::lanes() {
+std::vector<queue::LaneCursor> Engine::lanes(const Round& round, Clock::time_point now) {
     std::vector<queue::QueueId> queues;
     for (const auto& [id, queue] : queues_) {
         if (!queue.paused && line_.has_room(id)) queues.push_back(id);
@@ -196,7 +224,15 @@ std::vector<queue::LaneCursor> Engine::lanes() {
     first_queue_ = (first_queue_ + 1) % queues.size();
     std::ranges::rotate(queues, queues.begin() + static_cast<std::ptrdiff_t>(first_queue_));
     for (std::int16_t priority = 0; priority <= 9; ++priority) {
-        for (const queue::QueueId queue : queues) lanes.push_back({queue, priority});
+        for (const queue::QueueId queue : queues) {
+            queue::LaneCursor& lane = lanes.emplace_back(queue, priority);
+            if (round.sweep) {
+                lane.after = round.sweep->after;
+                lane.until = round.sweep->until;
+            } else if (!round.from_start) {
+                lane.after = cursors_.after(queue, priority, now);
+            }
+        }
     }
     return lanes;
 }
@@ -237,6 +273,7 @@ asio::awaitable<Engine::Answer> Engine::exchange(Round& round) {
 asio::awaitable<void> Engine::settle(Round round) {
     const int asked = round.request.jobs;
     const bool claims = round.claims;
+    const bool sweeps = round.sweep.has_value();
     std::optional<db::Error> failure;
     try {
         co_await release_abandoned();
@@ -262,7 +299,11 @@ asio::awaitable<void> Engine::settle(Round round) {
     if (failure) failed(std::move(round), *failure);
     co_await warn_unknown_kinds();
     const std::lock_guard lock(mutex_);
-    --rounds_;
+    if (sweeps) {
+        sweeping_ = false;
+    } else {
+        --rounds_;
+    }
     if (claims) asked_ -= asked;
 }
 
@@ -291,6 +332,7 @@ void Engine::accept(Round& round, Answer answer) {
     drop_lost(answer.lost, round.finished);
     finish_otherwise(std::move(round.whole), answer.unfinished, now);
     if (round.clears_hungry) hungry_ = false;
+    move_cursors(round, answer, now);
     if (!round.claims) return;
     int jobs = 0;
     for (const queue::Bundle& bundle : answer.bundles) jobs += queue::count(bundle.pending);
@@ -299,16 +341,42 @@ void Engine::accept(Round& round, Answer answer) {
         jobs_per_row_ = std::max(1.0, (jobs_per_row_ + seen) / 2);
     }
     alone_ = answer.alone;
-    hungry_ = hungry_ || jobs < round.request.jobs;  // the claim's statement said so in the database
     // As many rows as it might look at, with fewer jobs than guessed, is no empty line either.
     const bool full = jobs >= round.request.jobs || static_cast<int>(answer.bundles.size()) >= round.request.rows;
-    pacing_.claimed(full ? jobs : round.request.jobs, jobs, now);
     parts_.metrics.count_claim(jobs);
-    if (!full) full_since_ = now;
+    if (!round.sweep) {
+        pacing_.claimed(full ? jobs : round.request.jobs, jobs, now);
+        hungry_ = hungry_ || jobs < round.request.jobs;  // the claim's statement said so in the database
+        if (!full) full_since_ = now;
+    }
     for (queue::Bundle& bundle : answer.bundles) hold(std::move(bundle), round.request.claim, now);
     if (phase_ == Phase::running) return;
     // Stopping began while the claim was on its way.
     for (queue::Unstarted& unstarted : line_.drop_unstarted()) releases_.push_back(unstarted);
+}
+
+void Engine::move_cursors(const Round& round, const Answer& answer, Clock::time_point now) {
+    if (!cursors_.is_costly()) {
+        // What this worker itself gave back; where stepping back is dear a sweep finds it.
+        for (const queue::Unstarted& back : round.released) cursors_.step_back(back.row);
+        for (const queue::FinishedRow& row : round.finished) {
+            if (std::ranges::any_of(row.leavers, [](const queue::Leaver& leaver) { return leaver.after.count() <= 0; }))
+                cursors_.step_back(row.row);
+        }
+    }
+    if (!round.claims) return;
+    if (round.sweep) {
+        const bool emptied = static_cast<int>(answer.bundles.size()) < round.request.rows;
+        cursors_.swept(*round.sweep, emptied, now - round.sent, now);
+        return;
+    }
+    for (const queue::Bundle& bundle : answer.bundles) {
+        cursors_.claimed(bundle.queue, bundle.priority, bundle.id, now);
+    }
+    constexpr std::size_t few = 64;
+    if (round.from_start && answer.bundles.size() < few && round.whole.size() < few && round.finished.size() < few) {
+        cursors_.looked(now - round.sent, now);
+    }
 }
 
 void Engine::hold(queue::Bundle bundle, queue::ClaimNumber claim, Clock::time_point now) {

@@ -136,7 +136,7 @@ asio::awaitable<void> Maintenance::promote() {
         session, queue::fix_plans(session), queue::promote_jobs(session, db::TimePoint{}, promote_rows)
     );
     const queue::Promoted& promoted = std::get<1>(answers);
-    if (promoted.rows > 0) engine_.wake();
+    if (promoted.rows > 0) engine_.came_back(std::ranges::min(promoted.lanes, {}, &queue::Refilled::lowest).lowest);
     if (promoted.more) next_promote_ = {};
 }
 
@@ -172,7 +172,7 @@ asio::awaitable<void> Maintenance::rescue() {
              {"suspects", rescued.suspects},
              {"quarantined", rescued.quarantined},
              {"cancelled", rescued.cancelled}});
-        engine_.wake();
+        engine_.came_back(queue::RowId{});
         if (rescued.rows < rescue_rows) break;
     }
 }

@@ -1,0 +1,156 @@
+#include "worker/cursors.hpp"
+
+#include "tests/support/catch.hpp"
+
+#include <limits>
+#include <map>
+#include <random>
+#include <vector>
+
+using namespace worker;
+using namespace std::chrono_literals;
+using queue::QueueId;
+using queue::RowId;
+
+namespace {
+
+constexpr QueueId queue_a{1};
+const Cursors::Time start{1h};
+
+}  // namespace
+
+TEST_CASE("Cursors let claims begin where they stood two seconds ago", "[worker][cursors]") {
+    Cursors cursors;
+    CHECK(cursors.after(queue_a, 4, start) == RowId{});
+    for (int i = 0; i <= 40; ++i) cursors.claimed(queue_a, 4, RowId{100 + i}, start + i * 100ms);
+    CHECK(cursors.after(queue_a, 4, start + 1900ms) == RowId{});
+    // A stand every 200 ms.
+    CHECK(cursors.after(queue_a, 4, start + 4s) == RowId{120});
+    CHECK(cursors.after(queue_a, 4, start + 4100ms) == RowId{120});
+    CHECK(cursors.after(queue_a, 5, start + 4s) == RowId{});  // another lane
+    CHECK(cursors.after(queue_a, 4, start + 6s) == RowId{140});
+    cursors.claimed(queue_a, 4, RowId{50}, start + 4s);  // an older row does not move it
+    CHECK(cursors.after(queue_a, 4, start + 6s) == RowId{140});
+    cursors.step_back(RowId{110});
+    CHECK(cursors.after(queue_a, 4, start + 6s) == RowId{109});
+    cursors.forget();
+    CHECK(cursors.after(queue_a, 4, start + 6s) == RowId{});
+}
+
+TEST_CASE("Cursors sweep what lies behind them, in windows, for a twentieth of the time at most", "[worker][cursors]") {
+    Cursors cursors;
+    CHECK_FALSE(cursors.sweep(start));  // claims begin at the start themselves
+    const RowId last{std::int64_t{1} << 30};
+    cursors.claimed(queue_a, 4, last, start);
+    CHECK_FALSE(cursors.sweep(start + 1s));
+    Cursors::Time now = start + 2s;
+    RowId seen{};
+    int windows = 0;
+    while (const auto window = cursors.sweep(now)) {
+        CHECK(window->after == seen);
+        REQUIRE(window->until > window->after);
+        seen = window->until;
+        ++windows;
+        cursors.swept(*window, true, 20ms, now);
+        if (seen == last) break;
+        CHECK_FALSE(cursors.sweep(now + 379ms));
+        now += 380ms;
+    }
+    CHECK(seen == last);
+    CHECK(windows > 2);
+    CHECK_FALSE(cursors.sweep(now + 999ms));
+    const auto again = cursors.sweep(now + 1s);
+    REQUIRE(again);
+    CHECK(again->after == RowId{});
+    // What was not emptied is looked at again.
+    cursors.swept(*again, false, 1ms, now + 1s);
+    CHECK(cursors.sweep(now + 1019ms)->after == RowId{});
+}
+
+TEST_CASE("Cursors know whether looking from the start is dear", "[worker][cursors]") {
+    Cursors cursors;
+    cursors.looked(10ms, start);
+    cursors.looked(10ms, start + 500ms);
+    cursors.looked(1ms, start + 600ms);  // a slow look now and then says nothing
+    cursors.looked(10ms, start + 1s);
+    CHECK_FALSE(cursors.is_costly());
+    cursors.looked(10ms, start + 1500ms);
+    cursors.looked(9ms, start + 2s);
+    CHECK(cursors.is_costly());
+    cursors.claimed(queue_a, 4, RowId{1000}, start);
+    cursors.swept(*cursors.sweep(start + 3s), true, 1ms, start + 3s);
+    CHECK_FALSE(cursors.is_costly());
+}
+
+// Whatever comes late, comes back or is lost: nothing waits longer than a sweep's interval while slots are free.
+TEST_CASE("Cursors leave no available row unclaimed for longer than a sweep", "[worker][cursors]") {
+    const auto seed = GENERATE(range(1, 40));
+    std::mt19937 random(static_cast<unsigned>(seed));
+    const auto chance = [&](double p) { return std::bernoulli_distribution(p)(random); };
+    struct Row {
+        std::int16_t priority;
+        Cursors::Time since;
+    };
+    Cursors cursors;
+    std::map<std::int64_t, Row> available;
+    std::vector<std::pair<std::int64_t, Row>> uncommitted, running;
+    std::int64_t next_id = 128;
+    const auto most = 1'000;
+    for (Cursors::Time now = start; now < start + 60s; now += 20ms) {
+        for (int i = std::uniform_int_distribution(0, 6)(random); i > 0; --i) {
+            const Row row{static_cast<std::int16_t>(std::uniform_int_distribution(3, 5)(random)), now};
+            if (chance(0.05)) {
+                uncommitted.emplace_back(next_id, row);  // committed late
+            } else {
+                available.emplace(next_id, row);
+            }
+            next_id += 128;
+        }
+        const auto come_back = [&](auto& rows, double p) {
+            for (auto row = rows.begin(); row != rows.end();) {
+                if (!chance(p)) {
+                    ++row;
+                    continue;
+                }
+                row->second.since = now;
+                available.insert(*row);
+                row = rows.erase(row);
+            }
+        };
+        come_back(uncommitted, 0.01);
+        come_back(running, 0.002);  // retried, released, rescued, or the claim was rolled back
+        const auto take = [&](std::int16_t priority, RowId after, RowId until, bool is_sweep) {
+            int taken = 0;
+            auto row = available.upper_bound(static_cast<std::int64_t>(after));
+            while (row != available.end() && row->first <= static_cast<std::int64_t>(until) && taken < most) {
+                if (row->second.priority != priority) {
+                    ++row;
+                    continue;
+                }
+                if (chance(0.01)) {  // in another worker's hands, which gives it back
+                    row->second.since = now;
+                    ++row;
+                    continue;
+                }
+                if (!is_sweep) cursors.claimed(queue_a, priority, RowId{row->first}, now);
+                running.push_back(*row);
+                row = available.erase(row);
+                ++taken;
+            }
+            return taken;
+        };
+        constexpr RowId everything{std::numeric_limits<std::int64_t>::max()};
+        for (std::int16_t priority = 3; priority <= 5; ++priority) {
+            take(priority, cursors.after(queue_a, priority, now), everything, false);
+        }
+        if (const auto window = cursors.sweep(now)) {
+            int taken = 0;
+            for (std::int16_t priority = 3; priority <= 5; ++priority) {
+                taken += take(priority, window->after, window->until, true);
+            }
+            cursors.swept(*window, taken < most, 1ms, now);
+        }
+        std::erase_if(running, [&](const auto&) { return chance(0.02); });  // finished
+        for (const auto& [id, row] : available) REQUIRE(now - row.since <= 1500ms);
+    }
+}
