@@ -27,17 +27,14 @@ TEST_CASE("tests/bench/run drain prints what it measured as a line of JSON", "[s
     REQUIRE(run.code == 0);
     const auto fields = boost::json::parse(run.output).as_object();
     for (const char* field :
-         {"jobs_per_s",
-          "floor_jobs_per_s",
-          "ratio",
-          "client_us_per_job",
-          "server_us_per_job",
-          "wal_bytes_per_job",
-          "commits_per_1000_jobs",
-          "history_jobs_per_s",
-          "history_ratio"}) {
+         {"jobs_per_s", "floor_jobs_per_s", "ratio", "wal_bytes_per_job", "commits_per_1000_jobs", "history_ratio"}) {
         INFO(field);
         CHECK(fields.at(field).to_number<double>() > 0);
+    }
+    // Processor time is counted in ticks of 10 ms, which so few jobs may not reach.
+    for (const char* field : {"client_us_per_job", "server_us_per_job"}) {
+        INFO(field);
+        CHECK(fields.at(field).to_number<double>() >= 0);
     }
 }
 

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import time
 
+from harness.process import owned
 from harness.queue import chunks, random_args
 from harness.report import fail_unless
 
@@ -28,7 +29,7 @@ class Peer:
     def __init__(self, folder, script, url, mode, expected, stamps=""):
         node = os.path.join(folder, "node_modules/.bin/node")
         self._process = subprocess.Popen(
-            [node, script, url, mode, str(expected)] + ([stamps] if stamps else []), cwd=folder,
+            owned([node, script, url, mode, str(expected)] + ([stamps] if stamps else [])), cwd=folder,
             stdout=subprocess.PIPE, text=True, env=os.environ | {"NODE_ENV": "production"},
         )
         self.pid = self._process.pid

@@ -1,8 +1,13 @@
-"""What Linux tells of a process: processor time and memory."""
+"""Processes: that they end with this one, and what Linux tells of their processor time and memory."""
 
 import os
 
 _ticks = os.sysconf("SC_CLK_TCK")
+
+
+def owned(words, signal="TERM"):
+    """The command that gets the signal when this process dies, however it does."""
+    return ["setpriv", "--pdeathsig", signal, *words]
 
 
 def _stat(pid):

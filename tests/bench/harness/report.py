@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import signal
 import statistics
 import sys
 
@@ -14,6 +15,7 @@ def arguments(measure, text, repeats=5, **defaults):
     for name, value in defaults.items():
         parser.add_argument("--" + name.replace("_", "-"), type=type(value), default=value, help=f"default {value}")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # cleans up on its way out
     options.measure = measure
     options.programs = os.environ["TASK_WORKER_BENCH_PROGRAMS"]
     options.worker = os.path.join(options.programs, "task-worker")

@@ -3,12 +3,13 @@
 import glob
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
 
 from harness.postgres import Connection
-from harness.process import family_cpu_seconds
+from harness.process import family_cpu_seconds, owned
 from harness.worker import run_program
 
 
@@ -46,9 +47,11 @@ class Server:
         options = ["listen_addresses=", "port=5432", f"unix_socket_directories={self.folder}", *settings]
         self._log = open(os.path.join(self.folder, "postgres.log"), "w")
         self._process = subprocess.Popen(
-            # The shutdown of an owner that was killed: a fast one, by SIGINT.
-            ["setpriv", "--pdeathsig", "INT", os.path.join(self._binaries, "postgres"), "-D", self._data]
-            + [word for option in options for word in ("-c", option)],
+            owned(
+                [os.path.join(self._binaries, "postgres"), "-D", self._data]
+                + [word for option in options for word in ("-c", option)],
+                signal="INT",
+            ),
             stdout=self._log, stderr=self._log, cwd=self.folder, **self._user,
         )
         self.control = self._connect()
@@ -109,7 +112,7 @@ class Server:
 
     def close(self):
         self.control.close()
-        self._process.terminate()
+        self._process.send_signal(signal.SIGINT)  # a fast shutdown
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:

@@ -7,6 +7,8 @@ import subprocess
 import time
 import urllib.request
 
+from harness.process import owned
+
 
 def _free_port():
     with socket.socket() as probe:
@@ -34,7 +36,7 @@ class Worker:
             file.write(settings)
         self._log = open(os.path.join(folder, "worker.log"), "w+")
         self._process = subprocess.Popen(
-            [program, "run", "--config", config], stdout=self._log, stderr=self._log,
+            owned([program, "run", "--config", config]), stdout=self._log, stderr=self._log,
             env=_environment() | (environment or {}),
         )
         self.pid = self._process.pid
