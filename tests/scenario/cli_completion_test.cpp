@@ -132,7 +132,7 @@ TEST_CASE("fish completes commands, options, values and files", "[worker][cli][c
     if (!fish.is_installed()) return;
     CHECK(fish.candidates({"task-worker", "ba"}) == Words{"batch"});
     CHECK(
-        fish.candidates({"task-worker", "--config", "x.yml", "batch", ""}) ==
+        fish.candidates({"task-worker", "--config", "job", "batch", ""}) ==
         Words{"cancel", "list", "seal", "show", "watch"}
     );
     CHECK(fish.candidates({"task-worker", "batch", "list", "--st"}) == Words{"--state"});
@@ -144,5 +144,6 @@ TEST_CASE("fish completes commands, options, values and files", "[worker][cli][c
     CHECK(fish.candidates({"task-worker", "batch", "--js"}) == Words{"--json"});
     CHECK(fish.candidates({"enqueue", "--wat"}) == Words{"--watch"});
     CHECK(fish.candidates({"enqueue", "echo", "photo-"}) == Words{"photo-folder/"});
+    CHECK(fish.candidates({"task-worker", "--data", "photo"}) == Words{"photo-folder/"});
     CHECK(fish.candidates({"task-worker", "batch", "show", "photo-"}).empty());
 }

@@ -152,7 +152,9 @@ TEST_CASE("job why: it was due, but nobody leads", "[worker][cli][why][scenario]
     const std::string job = test.enqueue({"--at", "2040-01-01"});
     test.database.psql("update task_queue.bundles set run_at = now() - interval '1 min'");
     CHECK(test.reasons(job) == "no_leader");
-    test.database.psql("insert into task_queue.leaders (worker_id, expires_at) values (1, now() + interval '1 hour')");
+    test.database.psql("insert into task_queue.leaders (worker_id, expires_at) values (1, now() - interval '1 min')");
+    CHECK(test.reasons(job) == "no_leader");
+    test.database.psql("update task_queue.leaders set expires_at = now() + interval '1 hour'");
     CHECK(test.reasons(job) == "next");
 }
 

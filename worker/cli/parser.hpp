@@ -4,8 +4,8 @@
 
 #include "worker/cli/errors.hpp"
 #include "worker/cli/help.hpp"
+#include "worker/cli/help_format.hpp"
 #include "worker/cli/parse.hpp"
-#include "worker/cli/terminal.hpp"
 #include "worker/cli/times.hpp"
 #include "worker/config_value.hpp"
 #include "worker/version.hpp"
@@ -19,37 +19,6 @@
 #include <utility>
 
 namespace worker::cli {
-
-// Shows an option's form and default, not which options exclude each other: the message says so when it matters.
-class HelpFormat : public CLI::Formatter {
-public:
-    std::string make_option_opts(const CLI::Option* option) const override {
-        std::string text;
-        if (const std::string form = form_of(*option); !form.empty()) text = " " + form;
-        if (!option->get_default_str().empty()) text += " [" + option->get_default_str() + "]";
-        return text;
-    }
-    std::string make_footer(const CLI::App* app) const override {
-        std::string text = Formatter::make_footer(app);
-        if (app->get_parent() == nullptr) return text;
-        if (!text.empty()) text += "\n";
-        return text + "Global options, such as --json: see task-worker --help\n";
-    }
-    std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override {
-        return wrap_lines(Formatter::make_help(app, std::move(name), mode), help_width);
-    }
-
-    // What its value looks like, without what the checks add to it; empty for a flag.
-    static std::string form_of(const CLI::Option& option) {
-        if (option.get_type_size() == 0) return {};
-        const std::string name = option.get_type_name();
-        const std::string form = name.substr(0, name.find(':'));
-        return form == " " ? std::string() : form;
-    }
-
-private:
-    static constexpr std::size_t help_width = 80;
-};
 
 class Parser {
 public:
@@ -101,33 +70,10 @@ public:
         }
     }
 
-    std::vector<CommandShape> shapes() const {
-        std::vector<CommandShape> all;
-        add_shape(app_, {}, all);
-        return all;
-    }
+    std::vector<CommandShape> shapes() const;
 
 private:
-    void add_shape(const CLI::App& command, std::vector<std::string> words, std::vector<CommandShape>& all) const {
-        CommandShape shape{.words = std::move(words), .description = command.get_description()};
-        for (const CLI::Option* option : command.get_options()) {
-            OptionShape one{
-                .names = {}, .description = option->get_description(), .form = HelpFormat::form_of(*option)
-            };
-            for (const std::string& name : option->get_snames()) one.names.push_back("-" + name);
-            for (const std::string& name : option->get_lnames()) one.names.push_back("--" + name);
-            if (const auto known = choices_.find(option); known != choices_.end()) one.choices = known->second;
-            if (one.names.empty()) one.form = option->get_name(true);
-            shape.options.push_back(std::move(one));
-        }
-        const std::vector<std::string> path = shape.words;
-        all.push_back(std::move(shape));
-        for (const CLI::App* below : command.get_subcommands({})) {
-            std::vector<std::string> longer = path;
-            longer.push_back(below->get_name());
-            add_shape(*below, std::move(longer), all);
-        }
-    }
+    void add_shape(const CLI::App& command, std::vector<std::string> words, std::vector<CommandShape>& all) const;
 
     static void add_rest(Command& command, const std::vector<std::string>& rest) {
         if (rest.empty()) return;
