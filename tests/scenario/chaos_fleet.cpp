@@ -18,7 +18,8 @@ namespace tests {
 
 namespace {
 
-constexpr std::size_t light_faults = 2;          // the first of all
+constexpr std::size_t light_faults = 2;  // the first of all
+constexpr auto light_pause = 60ms;
 constexpr std::ptrdiff_t most_descriptors = 80;  // of a worker at rest: connections, timers, no more
 
 std::size_t pick(std::mt19937_64& random, std::size_t below) {
@@ -149,12 +150,12 @@ void ChaosFleet::terminate_backends(std::mt19937_64& random) {
             1 + pick(random, 3)
         )
     );
-    last(random, 150ms);
+    last(random, light_pause);
 }
 
 void ChaosFleet::cut(std::mt19937_64& random) {
     any_proxy(random).cut();
-    last(random, 150ms);
+    last(random, light_pause);
 }
 
 void ChaosFleet::black_hole(std::mt19937_64& random) {

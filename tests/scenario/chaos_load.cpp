@@ -80,6 +80,8 @@ void ChaosLoad::run() {
             seal_batch();
         } else if (what == 2) {
             cancel();
+        } else if (what == 3) {
+            burst();
         } else {
             enqueue();
         }
@@ -123,6 +125,18 @@ void ChaosLoad::enqueue() {
     ids_.push_back(id);
     books_.jobs += jobs;
     if (in_batch) books_.batch_jobs += jobs;
+}
+
+void ChaosLoad::burst() {
+    const int jobs = 50 + pick(100);
+    insist(fmt::format(
+        "select count(*) from task_queue.enqueue_many('noop', array_fill('{{}}'::json, array[{}]), enqueue_key => "
+        "'call {}', bundle => {})",
+        jobs,
+        ++calls_,
+        1 + pick(30)
+    ));
+    books_.quick += jobs;
 }
 
 void ChaosLoad::open_batch() {

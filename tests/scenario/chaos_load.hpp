@@ -1,7 +1,8 @@
 #pragma once
 
-// The mixed load of the chaos test: jobs that complete, retry, snooze and are discarded, alone and in batches, some of
-// them cancelled. Every call is repeated until the server has said yes, so that the books are exact.
+// The mixed load of the chaos test: programs that complete, retry, snooze and are discarded, alone and in batches, some
+// of them cancelled; and bursts of quick jobs, so that there is always something to be written. Every call is repeated
+// until the server has said yes, so that the books are exact.
 
 #include "tests/support/temporary_folder.hpp"
 
@@ -24,7 +25,8 @@ public:
     void stop();  // seals the batches that are open; returns when the books are closed
 
     struct Books {
-        std::int64_t jobs = 0;  // of kind `chaos`
+        std::int64_t jobs = 0;   // of kind `chaos`, programs
+        std::int64_t quick = 0;  // of kind `noop`, not urgent ones
         std::int64_t batches = 0;
         std::int64_t batch_jobs = 0;
         std::int64_t cancels = 0;  // asked for
@@ -39,6 +41,7 @@ public:
 private:
     void run();
     void enqueue();
+    void burst();
     void open_batch();
     void seal_batch();
     void cancel();
