@@ -68,8 +68,9 @@ public:
         const Statement& statement, const std::function<bool(std::string& buffer)>& fill
     );
 
-    // Waits for a notification of a channel that this connection listens to. No deadline; ends by interrupt().
-    boost::asio::awaitable<Notification> wait_notification();
+    // Waits for a notification of a channel that this connection listens to; nothing when none came within the limit
+    // (zero: none). Ends by interrupt() as well. A server that is gone without a word is not noticed here: ask it.
+    boost::asio::awaitable<std::optional<Notification>> wait_notification(std::chrono::milliseconds limit = {});
 
     // Whether the next exchange can work: connected, and nothing left over. No system call.
     bool is_usable() const;
@@ -99,8 +100,14 @@ private:
         const Statement* statement = nullptr;
     };
 
+    struct Clearer {
+        void operator()(const pg_result* result) const;
+    };
+    using Result = std::unique_ptr<const pg_result, Clearer>;
+
     boost::asio::awaitable<void> connect();
-    boost::asio::awaitable<std::shared_ptr<const pg_result>> next_result();
+    boost::asio::awaitable<Result> next_result();
+    void consume();
     boost::asio::awaitable<void> flush();
     void queue_command(const char* sql);
     void queue_begin();
@@ -122,11 +129,13 @@ private:
     std::unique_ptr<pg_conn, Closer> pg_;
     SocketWait wait_;  // destroyed before pg_, which owns the descriptor
     std::vector<Expected> expected_;
+    std::vector<Expected> reading_;                  // what exchange() is reading the answers of
+    Parameters::View view_;                          // kept for its memory
     std::unordered_set<std::string_view> prepared_;  // names, which are literals
     Clock::time_point opened_at_;
     bool begin_pending_ = false;
-    Isolation isolation_ = Isolation::server_default;  // of the pending begin
-    bool packet_limited_ = false;  // the server's statement_timeout is set in this packet or transaction
+    const char* begin_sql_ = "begin";  // of the pending begin
+    bool packet_limited_ = false;      // the server's statement_timeout is set in this packet or transaction
     bool broken_ = false;
     bool lost_ = false;
 };

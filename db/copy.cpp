@@ -60,9 +60,9 @@ asio::awaitable<std::int64_t> Connection::copy_in(
             if (PQputCopyEnd(pg_.get(), stopped ? "stopped by the sender" : nullptr) < 0) lose("copying");
             co_await flush();
         }
-        while (const auto result = co_await next_result()) {
+        while (auto result = co_await next_result()) {
             const ExecStatusType status = PQresultStatus(result.get());
-            if (status == PGRES_COMMAND_OK) rows = Rows(result).affected();
+            if (status == PGRES_COMMAND_OK) rows = Rows(std::move(result)).affected();
             if (status == PGRES_FATAL_ERROR && !failure) failure.emplace(server_message(result.get()), statement.name);
         }
         wait_.disarm();

@@ -130,17 +130,15 @@ void Parameters::add(std::nullopt_t) {
     slots_.push_back({0, null_length, text_format});
 }
 
-Parameters::View Parameters::view() const {
-    View view;
-    view.values.reserve(slots_.size());
-    view.lengths.reserve(slots_.size());
-    view.formats.reserve(slots_.size());
+void Parameters::fill(View& view) const {
+    view.values.clear();
+    view.lengths.clear();
+    view.formats.clear();
     for (const Slot& slot : slots_) {
         view.values.push_back(slot.length == null_length ? nullptr : bytes_.data() + slot.offset);
         view.lengths.push_back(slot.length == null_length ? 0 : slot.length);
         view.formats.push_back(slot.format);
     }
-    return view;
 }
 
 }  // namespace db

@@ -7,6 +7,8 @@
 // strings are text[]. A string is sent in text form and fits every type ($1::json, $1::uuid, $1::timestamptz).
 // Seconds as double make intervals: make_interval(secs => $1).
 
+#include <boost/container/small_vector.hpp>
+
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -69,13 +71,13 @@ public:
         }
     }
 
-    // The arrays that PQsendQueryPrepared takes. Valid until the next add().
+    // The arrays that PQsendQueryPrepared takes. Valid until the next add(); used again for the next statement.
     struct View {
         std::vector<const char*> values;
         std::vector<int> lengths;
         std::vector<int> formats;
     };
-    View view() const;
+    void fill(View& view) const;
     int size() const { return static_cast<int>(slots_.size()); }
 
 private:
@@ -90,7 +92,7 @@ private:
     void end(std::size_t offset, int format);
 
     std::string bytes_;
-    std::vector<Slot> slots_;
+    boost::container::small_vector<Slot, 8> slots_;
 };
 
 }  // namespace db

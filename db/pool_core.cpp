@@ -163,10 +163,15 @@ void PoolCore::perform(PoolState::Actions& actions, Lock& lock) {
 }
 
 void PoolCore::give_back(std::unique_ptr<Connection> connection, Slot slot) {
-    const Condition condition = condition_of(*connection);
+    Condition condition = condition_of(*connection);
     const auto now = Clock::now();
     PoolState::Actions actions;
     Lock lock(mutex_);
+    // A waiter gets it without another look: it may have died while its holder did something else.
+    if (condition == Condition::clean && settings_.pool_pre_ping && !waiters_.empty() &&
+        connection->has_unread_input()) {
+        condition = Condition::suspect;
+    }
     const auto held = now - loans_[slot].since;
     connections_[slot] = std::move(connection);
     state_.returned(slot, condition, now, actions);

@@ -7,10 +7,6 @@ namespace db {
 
 using Kind = PoolState::Action::Kind;
 
-namespace {
-constexpr std::chrono::seconds replacement_pause{1};  // after one that failed or could not begin
-}
-
 PoolState::PoolState(const PoolSettings& settings) : settings_(settings) {
     const auto places = static_cast<std::size_t>(settings.pool_size + settings.max_overflow);
     places_.resize(places);
@@ -120,18 +116,22 @@ void PoolState::start_open(Actions& actions) {
     actions.push_back({Kind::open, slot});
 }
 
+void PoolState::start_test(Slot slot, Kind kind, Actions& actions) {
+    places_[slot].use = Use::testing;
+    ++testing_;
+    actions.push_back({kind, slot});
+}
+
 void PoolState::serve_waiters(Time now, Actions& actions) {
-    // Connections on their way or under test will serve somebody: more are needed only for those left over.
+    // Those on their way or under test will serve somebody: more are needed only for those left over.
     const auto unserved = [this] { return opening_ + testing_ < static_cast<int>(line_.size()); };
     while (unserved() && !free_.empty()) {  // free, but too old or idle for too long to be taken at once
         const Slot slot = free_.back();
         free_.pop_back();
         if (is_expired(places_[slot], now)) {
             close(slot, CloseReason::recycled, actions);
-        } else if (needs_test(places_[slot], now)) {
-            places_[slot].use = Use::testing;
-            ++testing_;
-            actions.push_back({Kind::test, slot});
+        } else if (settings_.pool_pre_ping) {  // idle for too long, or its neighbour is under suspicion
+            start_test(slot, Kind::test, actions);
         } else {
             available(slot, now, actions);
         }
@@ -148,42 +148,17 @@ void PoolState::returned(Slot slot, Condition condition, Time now, Actions& acti
     } else if (condition == Condition::spent || place.opened_at < valid_from_) {
         close(slot, condition == Condition::spent ? CloseReason::dirty : CloseReason::invalid, actions);
         serve_waiters(now, actions);
-    } else if (condition == Condition::dirty) {
-        place.use = Use::testing;
-        ++testing_;
-        actions.push_back({Kind::reset, slot});
-    } else {
+    } else if (condition == Condition::clean) {
         available(slot, now, actions);
+    } else {
+        start_test(slot, condition == Condition::dirty ? Kind::reset : Kind::test, actions);
     }
 }
 
 void PoolState::found_suspicious(Slot slot, Actions& actions) {
     --lent_;
     --counters_.checkouts;
-    places_[slot].use = Use::testing;
-    ++testing_;
-    actions.push_back({Kind::test, slot});
-}
-
-void PoolState::plan_age(Place& place, Time now) {
-    // Up to a fifth early, so that connections opened together are not replaced together; a twentieth is left for the
-    // replacement to be opened before the old one may not be lent any more.
-    jitter_ = jitter_ * 6364136223846793005ULL + 1442695040888963407ULL;
-    const auto recycle = std::chrono::duration_cast<std::chrono::milliseconds>(settings_.pool_recycle);
-    const auto jitter = static_cast<int>(jitter_ >> 57);  // 0 .. 127
-    place.expires_at = now + recycle;
-    place.replace_at = place.expires_at - recycle / 20 - recycle * jitter / 1'000;
-}
-
-// The replacement is open: the one it replaces goes, now if it is free, else when it comes back.
-void PoolState::retire_replaced(Slot fresh, Actions& actions) {
-    if (!replacement_ || replacement_->fresh != fresh) return;
-    const std::optional<Slot> old = replacement_->old;
-    replacement_.reset();
-    if (!old) return;
-    places_[*old].replaced = true;
-    ++replaced_;
-    if (std::erase(free_, *old) > 0) close(*old, CloseReason::recycled, actions);
+    start_test(slot, Kind::test, actions);
 }
 
 void PoolState::opened(Slot slot, Time now, Actions& actions) {
@@ -206,8 +181,7 @@ void PoolState::open_failed(Slot slot, Time now, Actions& actions) {
     empty_.push_back(slot);
     bool first = true;
     if (replacement_ && replacement_->fresh == slot) {
-        replacement_.reset();
-        no_upkeep_before_ = now + replacement_pause;
+        fail_replacement(now);
         first = false;
     }
     // Whoever can hope for nothing else learns the reason at once; at least the one for whom this was opened.
@@ -233,38 +207,6 @@ void PoolState::tested(Slot slot, Condition condition, Time now, Actions& action
         place.opened_at = std::max(place.opened_at, valid_from_);  // it answered: it survived whatever was lost
         available(slot, now, actions);
     }
-}
-
-std::optional<PoolState::Slot> PoolState::oldest_free() const {
-    const auto oldest = std::ranges::min_element(free_, {}, [this](Slot slot) { return places_[slot].replace_at; });
-    return oldest == free_.end() ? std::nullopt : std::optional(*oldest);
-}
-
-PoolState::Time PoolState::next_upkeep(Time now) const {
-    Time next = Time::max();
-    if (settings_.pool_recycle.count() == 0 || shut_down_) return next;
-    for (const Place& place : places_) {
-        if (place.use == Use::empty || place.use == Use::opening || place.replaced) continue;
-        if (place.replace_at > now) {
-            next = std::min(next, place.replace_at);
-        } else if (place.use == Use::free && !replacement_) {  // any other is looked at when it comes back
-            next = std::min(next, std::max(now + replacement_pause, no_upkeep_before_));
-        }
-    }
-    return next;
-}
-
-void PoolState::upkeep(Time now, Actions& actions) {
-    std::optional<Slot> old = oldest_free();
-    if (!old || now < places_[*old].replace_at || settings_.pool_recycle.count() == 0) return;
-    if (replacement_ || now < no_upkeep_before_ || !line_.empty() || opening_ >= settings_.connecting_limit) return;
-    if (empty_.empty()) {  // every place is taken: its own is the only one
-        std::erase(free_, *old);
-        close(*old, CloseReason::recycled, actions);
-        old.reset();
-    }
-    replacement_ = Replacement{empty_.back(), old};
-    start_open(actions);
 }
 
 void PoolState::shut_down(Actions& actions) {

@@ -42,10 +42,11 @@ public:
 
     // How a connection came back.
     enum class Condition {
-        clean,  // it can be lent again
-        dirty,  // inside a transaction: to be reset; after a reset: it cannot be cleaned
-        spent,  // of no use any more by itself; says nothing about others
-        lost,   // the server went away: every connection opened before is held to be dead as well
+        clean,    // it can be lent again
+        suspect,  // it may be dead: to be tested
+        dirty,    // inside a transaction: to be reset; after a reset: it cannot be cleaned
+        spent,    // of no use any more by itself; says nothing about others
+        lost,     // the server went away: every connection opened before is held to be dead as well
     };
 
     explicit PoolState(const PoolSettings& settings);
@@ -100,7 +101,9 @@ private:
     void lose(Slot slot, Time now, Actions& actions);
     void serve_waiters(Time now, Actions& actions);
     void start_open(Actions& actions);
+    void start_test(Slot slot, Action::Kind kind, Actions& actions);
     void retire_replaced(Slot fresh, Actions& actions);
+    void fail_replacement(Time now);
     void plan_age(Place& place, Time now);
     bool is_expired(const Place& place, Time now) const;
     bool needs_test(const Place& place, Time now) const;

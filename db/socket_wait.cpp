@@ -2,21 +2,21 @@
 
 #include "db/error.hpp"
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/experimental/parallel_group.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <fcntl.h>
 
 #include <array>
 #include <mutex>
 #include <optional>
+#include <tuple>
 
 namespace asio = boost::asio;
 using Descriptor = asio::posix::stream_descriptor;
@@ -94,10 +94,16 @@ void SocketWait::arm(Clock::time_point deadline) {
 void SocketWait::disarm() {
     const std::lock_guard lock(state_->mutex);
     state_->deadline.reset();
+    state_->expired = false;
+}
+
+bool SocketWait::has_expired() const {
+    const std::lock_guard lock(state_->mutex);
+    return state_->expired;
 }
 
 asio::awaitable<void> SocketWait::wait(Event event) {
-    const auto initiate = [state = state_, event](auto handler) {
+    const auto initiate = [state = state_.get(), event](auto handler) {
         const std::lock_guard lock(state->mutex);
         if (state->expired || state->interrupted || !state->descriptor.is_open()) {
             const auto executor = asio::get_associated_executor(handler, state->descriptor.get_executor());
@@ -128,10 +134,12 @@ asio::awaitable<void> SocketWait::wait(Event event) {
                 )
             );
     };
-    boost::system::error_code error;
-    auto token = asio::redirect_error(asio::use_awaitable, error);
-    co_await asio::async_initiate<decltype(token), void(boost::system::error_code)>(initiate, token);
-    if (!error) co_return;
+    // Deferred: awaited without a coroutine frame of its own.
+    const std::tuple<boost::system::error_code> answer =
+        co_await asio::async_initiate<const asio::as_tuple_t<asio::deferred_t>, void(boost::system::error_code)>(
+            initiate, asio::as_tuple(asio::deferred)
+        );
+    if (!std::get<0>(answer)) co_return;
     const std::lock_guard lock(state_->mutex);
     if (state_->expired) throw Error(ErrorKind::deadline, "no answer from the server in time");
     throw Error(ErrorKind::closed, "the connection is being closed");

@@ -31,6 +31,8 @@ public:
     void arm(std::chrono::steady_clock::time_point deadline);
     void disarm();
 
+    bool has_expired() const;  // the deadline passed during the last wait
+
     // Waits for the event. Throws: db::Error (deadline) when armed and late; (closed) after interrupt().
     boost::asio::awaitable<void> wait(Event event);
 

@@ -1,5 +1,6 @@
 #include "worker/control.hpp"
 
+#include "db/catalogue.hpp"
 #include "db/pipeline.hpp"
 #include "queue/plans.hpp"
 #include "queue/wake.hpp"
@@ -19,6 +20,7 @@ namespace {
 
 constexpr std::chrono::milliseconds first_retry = 200ms;
 constexpr std::chrono::milliseconds longest_retry = 5s;
+constexpr std::chrono::milliseconds listen_check = 15s;
 constexpr std::chrono::milliseconds tick = 100ms;  // how late a deadline may be noticed
 
 // A tenth either way, so that a fleet started together does not beat together.
@@ -30,11 +32,14 @@ std::chrono::milliseconds jittered(std::chrono::milliseconds period) {
 
 }  // namespace
 
-Control::Control(asio::any_io_executor executor, const Config& config, Engine& engine, queue::NewWorker self)
+Control::Control(
+    asio::any_io_executor executor, const Config& config, Engine& engine, queue::NewWorker self, db::Hooks hooks
+)
     : executor_(executor),
       config_(config),
       engine_(engine),
       self_(std::move(self)),
+      hooks_(std::make_shared<const db::Hooks>(std::move(hooks))),
       beat_wakeup_(executor),
       listen_wakeup_(executor),
       watch_wakeup_(executor) {}
@@ -59,7 +64,7 @@ asio::awaitable<db::Session> Control::open(bool direct) {
     settings.connect_timeout = std::min(settings.connect_timeout, patience);
     settings.statement_timeout = patience;
     settings.grace = 500ms;
-    co_return db::Session(co_await db::Connection::open(executor_, std::move(settings)));
+    co_return db::Session(co_await db::Connection::open(executor_, std::move(settings), hooks_));
 }
 
 asio::awaitable<void> Control::beat() {
@@ -150,8 +155,10 @@ asio::awaitable<void> Control::listen() {
             if (listen_trouble_.clear()) log(LogLevel::info, "listening again");
             retry = first_retry;
             while (!stopping_) {
-                const db::Notification notification = co_await session.connection().wait_notification();
-                if (notification.channel == queue::cancel_channel) {
+                const auto notification = co_await session.connection().wait_notification(listen_check);
+                if (!notification) {  // silent for long: is anybody there?
+                    co_await db::read_backend_pid(session);
+                } else if (notification->channel == queue::cancel_channel) {
                     beat_wakeup_.notify();  // the heartbeat reads what is asked
                 } else {
                     engine_.wake();

@@ -25,7 +25,14 @@ class Control {
 public:
     using Clock = std::chrono::steady_clock;
 
-    Control(boost::asio::any_io_executor executor, const Config& config, Engine& engine, queue::NewWorker self);
+    // `hooks`: the pool's, so that its statements are counted and logged like any other.
+    Control(
+        boost::asio::any_io_executor executor,
+        const Config& config,
+        Engine& engine,
+        queue::NewWorker self,
+        db::Hooks hooks
+    );
 
     // The loops; each ends after stop(). Never throw.
     boost::asio::awaitable<void> beat();
@@ -51,6 +58,7 @@ private:
     const Config& config_;
     Engine& engine_;
     const queue::NewWorker self_;
+    const std::shared_ptr<const db::Hooks> hooks_;
     Wakeup beat_wakeup_;
     Wakeup listen_wakeup_;
     Wakeup watch_wakeup_;

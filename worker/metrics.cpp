@@ -42,6 +42,12 @@ double seconds(std::chrono::nanoseconds duration) {
     return std::chrono::duration<double>(duration).count();
 }
 
+// Looks names up without making strings of them: once a statement.
+struct NameHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view name) const { return std::hash<std::string_view>()(name); }
+};
+
 // The series of one statement.
 struct StatementMetrics {
     prometheus::Histogram* duration = nullptr;
@@ -65,7 +71,7 @@ struct Metrics::Families {
 
     StatementMetrics of_statement(std::string_view name) {
         const std::lock_guard lock(mutex);
-        const auto known = statements.find(std::string(name));
+        const auto known = statements.find(name);
         if (known != statements.end()) return known->second;
         const std::string label(statements.size() < most_statements ? name : other);
         const StatementMetrics added{
@@ -100,10 +106,10 @@ struct Metrics::Families {
     prometheus::Histogram& hold = histogram("pool_hold_seconds", "Time a session was on loan").Add({}, pool_buckets());
 
     mutable std::mutex mutex;
-    std::unordered_map<std::string, StatementMetrics> statements;  // guarded by mutex
-    std::vector<QueueDepth> queues;                                // guarded by mutex
-    std::optional<db::Budget> budget;                              // guarded by mutex
-    Probes probes;                                                 // guarded by mutex
+    std::unordered_map<std::string, StatementMetrics, NameHash, std::equal_to<>> statements;  // guarded by mutex
+    std::vector<QueueDepth> queues;                                                           // guarded by mutex
+    std::optional<db::Budget> budget;                                                         // guarded by mutex
+    Probes probes;                                                                            // guarded by mutex
 };
 
 Metrics::Metrics(std::string_view version, const std::vector<std::string>& kinds)

@@ -52,7 +52,7 @@ public:
           pool_(main_.get_executor(), config_.database.connection, config_.database.pool, hooks()),
           engine_({main_.get_executor(), pool_, config_, registry_, metrics_}),
           self_(describe_self(config_, registry_.names())),
-          control_(control_context_.get_executor(), config_, engine_, self_),
+          control_(control_context_.get_executor(), config_, engine_, self_, hooks()),
           maintenance_(main_.get_executor(), pool_, config_, engine_, metrics_, [this] { return control_.worker(); }),
           signals_(control_context_, SIGTERM, SIGINT),
           changed_(control_context_.get_executor()),

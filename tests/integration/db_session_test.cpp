@@ -303,10 +303,13 @@ TEST_CASE("wait_notification hears what another session says", "[db][listen]") {
         static const db::Statement listen{"", "listen news"};
         co_await session.execute(listen);
         database.psql("notify news, 'first'; notify news, 'second'");
-        const db::Notification first = co_await session.connection().wait_notification();
-        const db::Notification second = co_await session.connection().wait_notification();
-        CHECK(first.payload == "first");
-        CHECK(second.payload == "second");
+        const auto first = co_await session.connection().wait_notification();
+        const auto second = co_await session.connection().wait_notification(10s);
+        const auto none = co_await session.connection().wait_notification(20ms);
+        REQUIRE((first && second));
+        CHECK(first->payload == "first");
+        CHECK(second->payload == "second");
+        CHECK_FALSE(none);
         const std::int64_t three = co_await add(session, 1, 2);
         CHECK(three == 3);
     });

@@ -317,7 +317,8 @@ TEST_CASE("cancel_batch tells the workers by NOTIFY task_queue_cancel", "[queue]
     db::Session listener = test.database.direct_session(test.context);
     tests::run(test.context, [&] { return listener.run_script("listen task_queue_cancel", std::chrono::seconds(5)); });
     tests::run(test.context, [&] { return cancel_batch(test.session, batch_id); });
-    const db::Notification note = tests::run(test.context, [&] { return listener.connection().wait_notification(); });
+    const db::Notification note =
+        tests::run(test.context, [&] { return listener.connection().wait_notification(); }).value();
     CHECK(note.payload == std::to_string(static_cast<std::int64_t>(test.worker)));
 }
 

@@ -68,7 +68,8 @@ TEST_CASE("cancel_job of a running job asks its worker, who reads it with its he
     tests::run(test.context, [&] { return listener.run_script("listen task_queue_cancel", std::chrono::seconds(5)); });
     CHECK(test.cancel(job_of(bundles[0].id, 1)) == CancelAnswer::stopping);
     CHECK(test.state(job_of(bundles[0].id, 1)) == "running");
-    const db::Notification note = tests::run(test.context, [&] { return listener.connection().wait_notification(); });
+    const db::Notification note =
+        tests::run(test.context, [&] { return listener.connection().wait_notification(); }).value();
     CHECK(note.payload == std::to_string(static_cast<std::int64_t>(worker)));
     const Heartbeat beat = test.call(record_heartbeat(test.session, worker));
     REQUIRE(beat.cancels.size() == 1);

@@ -300,7 +300,8 @@ TEST_CASE(
         database.psql("select task_queue.enqueue('k', '{}', queue => 'mark')");
         std::vector<std::string> payloads;
         do {
-            const db::Notification note = tests::run(context, [&] { return session.connection().wait_notification(); });
+            const db::Notification note =
+                tests::run(context, [&] { return session.connection().wait_notification(); }).value();
             payloads.push_back(note.payload);
         } while (payloads.back() != "mark");
         payloads.pop_back();

@@ -37,7 +37,7 @@ ClaimRequest request_of(WorkerId worker, std::int64_t claim, int jobs) {
 // The plan that the session has for a prepared statement, with what it did, for arguments given as SQL. Rolled back.
 std::string plan(tests::QueueFixture& queue, const std::string& name, const std::string& arguments) {
     const std::string sql = fmt::format("explain (analyze, buffers, timing off) execute {}({})", name, arguments);
-    const db::Statement explain_sql{"", sql};
+    const db::Statement explain_sql{"", sql.c_str()};
     db::begin(queue.session);
     tests::run(queue.context, [&] { return fix_plans(queue.session); });
     const db::Rows lines = tests::run(queue.context, [&] { return queue.session.execute(explain_sql); });

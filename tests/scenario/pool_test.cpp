@@ -1,11 +1,13 @@
 // What the database settings promise of a whole worker process.
 #include "tests/support/catch.hpp"
+#include "tests/support/command.hpp"
 #include "tests/support/database.hpp"
 #include "tests/support/process.hpp"
 
 #include <chrono>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 using namespace tests;
 using Catch::Contains;
@@ -122,4 +124,34 @@ TEST_CASE("direct_url: behind a pooler it is what LISTEN goes through", "[scenar
     await(database, hungry, "t");
     database.psql("select task_queue.enqueue('noop', '{}')");
     await(database, finished, "1");
+}
+
+TEST_CASE("check shows what the fleet claims and whether one more fits, as a table and as JSON", "[scenario][pool]") {
+    const TestDatabase database;
+    const WorkerProcess worker(database.url(), room_for(20));
+    const auto check = [&](const std::string& most, std::vector<std::string> more) {
+        std::vector<std::string> words{TASK_WORKER_BINARY, "check"};
+        words.insert(words.end(), more.begin(), more.end());
+        return run_command(
+            {.words = words,
+             .environment =
+                 {
+                     {"DATABASE_URL", database.url()},
+                     {"DB_POOL_SIZE", "4"},
+                     {"DB_MAX_OVERFLOW", "2"},
+                     {"DB_OTHER_CONNECTIONS", "1"},
+                     {"DB_MAX_CONNECTIONS", most},
+                 }}
+        );
+    };
+    const Finished fits = check("20", {});
+    INFO(fits.output << fits.errors);
+    CHECK(fits.code == 0);
+    CHECK_THAT(fits.output, Contains("pid " + std::to_string(worker.pid()) + "  ") && Contains("other services"));
+    CHECK_THAT(fits.output, Catch::Matches("(.|\n)*claimed +12\n(.|\n)*limit +20\n(.|\n)*"));
+    CHECK_THAT(fits.output, Contains("one more worker with this configuration takes 8: it fits, with 0 to spare"));
+    const Finished overruns = check("19", {"--json"});
+    CHECK(overruns.code == 5);
+    CHECK_THAT(overruns.output, Contains("pid " + std::to_string(worker.pid()) + "\", \"connections\": 8}"));
+    CHECK_THAT(overruns.output, Contains("\"claimed\": 12, \"limit\": 19, \"next_worker\": 8, \"fits\": false"));
 }

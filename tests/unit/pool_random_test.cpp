@@ -120,6 +120,7 @@ private:
         expect(waiting_.empty(), "nobody overtakes the line");
         if (dice(10) == 0) {
             pool_.found_suspicious(*slot, actions);
+            waiting_.insert(pool_.wait(now_, actions));
         } else {
             lend(*slot);
         }
@@ -130,7 +131,8 @@ private:
         const int fate = dice(20);
         const Condition condition = fate == 0   ? Condition::lost
                                     : fate == 1 ? Condition::spent
-                                    : fate < 4  ? Condition::dirty
+                                    : fate == 2 ? Condition::suspect
+                                    : fate < 5  ? Condition::dirty
                                                 : Condition::clean;
         if (condition == Condition::lost) lost_at_ = now_;
         pool_.returned(draw(lent_), condition, now_, actions);

@@ -129,6 +129,8 @@ TEST_CASE("PoolState opens the replacement of a connection of age before it clos
     pool.upkeep(due, actions);
     REQUIRE(kinds(actions) == std::vector{Kind::open});
     CHECK(pool.stats().checked_in == 2);  // the old one serves meanwhile
+    pool.upkeep(start + 96s, actions);    // the other is due as well, and must wait for its turn
+    CHECK(actions.size() == 1);
     PoolState::Actions replaced;
     pool.opened(actions[0].slot, due, replaced);
     REQUIRE(kinds(replaced) == std::vector{Kind::close});
@@ -180,6 +182,48 @@ TEST_CASE("PoolState keeps a connection of age when its replacement cannot be op
     pool.upkeep(now + 999ms, failed);
     CHECK(failed.empty());
     CHECK(pool.take(now));
+}
+
+TEST_CASE("PoolState fails no waiter for a replacement that cannot be opened", "[db][pool]") {
+    PoolSettings settings = small_pool();
+    settings.pool_recycle = 100s;
+    settings.pool_pre_ping = false;
+    PoolState pool = warm(settings, 2);
+    const auto now = start + 96s;
+    PoolState::Actions actions;
+    pool.upkeep(now, actions);
+    pool.take(now);
+    pool.take(now);
+    pool.wait(now, actions);
+    REQUIRE(kinds(actions) == std::vector{Kind::open});
+    PoolState::Actions failed;
+    pool.open_failed(actions[0].slot, now, failed);
+    CHECK(kinds(failed) == std::vector{Kind::open});  // for the waiter
+}
+
+TEST_CASE("PoolState lets nobody overtake who waits for a suspicious connection", "[db][pool]") {
+    PoolState pool = warm(small_pool(), 2);
+    const auto dead = pool.take(start);
+    PoolState::Actions actions;
+    pool.found_suspicious(*dead, actions);
+    pool.wait(start, actions);
+    CHECK_FALSE(pool.take(start));
+    pool.wait(start, actions);  // the other connection may be as dead
+    CHECK(kinds(actions) == std::vector{Kind::test, Kind::test});
+}
+
+TEST_CASE("PoolState tests a connection that came back under suspicion before a waiter gets it", "[db][pool]") {
+    PoolSettings settings = small_pool();
+    settings.pool_size = 1;
+    settings.max_overflow = 0;
+    PoolState pool = warm(settings, 1);
+    const auto lent = pool.take(start);
+    PoolState::Actions actions;
+    pool.wait(start, actions);
+    pool.returned(*lent, Condition::suspect, start, actions);
+    CHECK(kinds(actions) == std::vector{Kind::test});
+    pool.tested(*lent, Condition::clean, start, actions);
+    CHECK(kinds(actions) == std::vector{Kind::test, Kind::lend});
 }
 
 TEST_CASE("PoolState closes every older connection once one was lost", "[db][pool]") {
