@@ -1,0 +1,136 @@
+// What the engine's next round takes along, and when it is due.
+#include "worker/engine.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <utility>
+
+namespace worker {
+
+namespace {
+constexpr std::chrono::milliseconds prefetch_age{100};
+constexpr std::chrono::seconds suspect_interval{1};
+constexpr std::chrono::seconds full_enough{1};  // claims full for so long: no need to be notified
+constexpr double largest_claim_rows = 1'000;    // a claim may not keep the server long
+}  // namespace
+
+// When the next round trip is due, under the mutex.
+std::optional<Engine::Clock::time_point> Engine::next_round(Clock::time_point now) {
+    if (suspended_) return std::nullopt;
+    const Load load = this->load();
+    std::optional<Clock::time_point> due = pacing_.due(load, now);
+    if (rounds_ > 0) return due;  // what else there is goes with the next round
+    const auto by = [&due](std::optional<Clock::time_point> time) {
+        if (time) due = due ? std::min(*due, *time) : *time;
+    };
+    if (!releases_.empty() && can_release()) by(now);
+    by(progress_.due());
+    by(abandoned_.due());
+    if (load.running >= parts_.config.worker.concurrency && line_.oldest()) by(*line_.oldest() + prefetch_age);
+    if (due) due = std::max(*due, quiet_until_);
+    return due;
+}
+
+// Jobs were claimed for slots that turned out to be busy: others may have them. Under the mutex.
+void Engine::hand_back_aged(Clock::time_point now) {
+    if (line_.running() < parts_.config.worker.concurrency) return;
+    for (queue::Unstarted& aged : line_.drop_unstarted(now - prefetch_age)) releases_.push_back(aged);
+}
+
+// Interrupted jobs go back as the tails of their rows: not while others of their row may still run.
+bool Engine::can_release() const {
+    return phase_ < Phase::interrupt || phase_ >= Phase::closing || line_.running() == 0;
+}
+
+Engine::Round Engine::plan(Clock::time_point now) {
+    const std::lock_guard lock(mutex_);
+    Round round;
+    round.worker = worker_;
+    const Load load = this->load();
+    round.finished = outcomes_.take();
+    const auto whole = std::ranges::partition(round.finished, [](const queue::FinishedRow& row) {
+        return !row.whole || row.reported != 0 || !row.leavers.empty();
+    });
+    std::ranges::move(whole, std::back_inserter(round.whole));
+    round.finished.erase(whole.begin(), whole.end());
+    if (can_release()) round.released = std::exchange(releases_, {});
+    const int wanted = round.released.empty() ? std::min(pacing_.wanted(load, now), largest_claim()) : 0;
+    round.claims = wanted > 0;
+    ++rounds_;
+    if (progress_.due() && *progress_.due() <= now) round.progress = progress_.take(now);
+    if (round.claims && load.running == 0 && load.unstarted == 0 && load.rounds == 0 && now >= next_suspect_) {
+        round.wants_suspect = true;
+        next_suspect_ = now + suspect_interval;
+    }
+    if (!round.claims) {
+        round.clears_hungry = hungry_ && load.rounds == 0 && !pacing_.is_hungry() && now - full_since_ > full_enough;
+        return round;
+    }
+    pacing_.asked();
+    asked_ += wanted;
+    round.may_overlap = !pacing_.is_hungry() && !round.wants_suspect;
+    // A worker with little to do looks from the start, as long as that is cheap: what came back is found at once.
+    round.from_start = pacing_.is_hungry() && !cursors_.is_costly();
+    round.request.mark_hungry = true;
+    request(round, wanted, now);
+    return round;
+}
+
+// Looks behind the cursors, on a session of its own: no claim waits for it.
+std::optional<Engine::Round> Engine::plan_sweep(Clock::time_point now) {
+    const std::lock_guard lock(mutex_);
+    if (sweeping_ || now < quiet_until_ || (pacing_.is_hungry() && !cursors_.is_costly())) return std::nullopt;
+    const std::optional<Cursors::Window> window = cursors_.sweep(now);
+    if (!window) return std::nullopt;
+    const int wanted = std::min(pacing_.wanted(load(), now), largest_claim());
+    if (wanted <= 0) return std::nullopt;
+    Round round;
+    round.worker = worker_;
+    round.claims = true;
+    round.sweep = window;
+    sweeping_ = true;
+    asked_ += wanted;
+    request(round, wanted, now);
+    return round;
+}
+
+void Engine::request(Round& round, int wanted, Clock::time_point now) {
+    round.sent = now;
+    round.request.worker = worker_;
+    round.request.claim = queue::ClaimNumber{++last_claim_};
+    round.request.jobs = wanted;
+    round.request.rows = std::max(1, static_cast<int>(std::ceil(wanted / jobs_per_row_)));
+    round.request.own_row = own_row_;
+    round.request.lanes = lanes(round, now);
+}
+
+std::vector<queue::LaneCursor> Engine::lanes(const Round& round, Clock::time_point now) {
+    std::vector<queue::QueueId> queues;
+    for (const auto& [id, queue] : queues_) {
+        if (!queue.paused && line_.has_room(id)) queues.push_back(id);
+    }
+    std::vector<queue::LaneCursor> lanes;
+    lanes.reserve(queues.size() * 10);
+    if (queues.empty()) return lanes;
+    first_queue_ = (first_queue_ + 1) % queues.size();
+    std::ranges::rotate(queues, queues.begin() + static_cast<std::ptrdiff_t>(first_queue_));
+    for (std::int16_t priority = 0; priority <= 9; ++priority) {
+        for (const queue::QueueId queue : queues) {
+            queue::LaneCursor& lane = lanes.emplace_back(queue, priority);
+            if (round.sweep) {
+                lane.after = round.sweep->after;
+                lane.until = round.sweep->until;
+            } else if (!round.from_start) {
+                lane.after = cursors_.after(queue, priority, now);
+            }
+        }
+    }
+    return lanes;
+}
+
+int Engine::largest_claim() const {
+    return static_cast<int>(largest_claim_rows * jobs_per_row_);
+}
+
+}  // namespace worker
