@@ -140,6 +140,7 @@ TEST_CASE("statement_timeout: the server ends a statement, directly and through 
                     std::to_string(session.connection().backend_pid())
                 ) == "1"
             );
+            co_await text_of(session, timeout_sql);  // a transaction that is committed
             co_await session.run_script(
                 "do $$ begin perform 1 / (current_setting('statement_timeout') = '0')::integer; end $$", 5s
             );
