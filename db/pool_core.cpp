@@ -145,11 +145,12 @@ void PoolCore::perform(PoolState::Actions& actions, Lock& lock) {
                 break;
             }
             case Kind::open:
-                work.push_back(open(action.slot));
+                work.push_back(open(shared_from_this(), action.slot));
                 break;
             case Kind::test:
             case Kind::reset:
-                work.push_back(test(std::move(connection), action.slot, action.kind == Kind::reset));
+                work.push_back(test(shared_from_this(), std::move(connection), action.slot, action.kind == Kind::reset)
+                );
                 break;
             case Kind::close:
                 closing.push_back(std::move(connection));
@@ -179,8 +180,7 @@ void PoolCore::give_back(std::unique_ptr<Connection> connection, Slot slot) {
     if (hooks_->on_return) hooks_->on_return(held);
 }
 
-asio::awaitable<void> PoolCore::open(Slot slot) {
-    const auto self = shared_from_this();
+asio::awaitable<void> PoolCore::open(std::shared_ptr<PoolCore>, Slot slot) {
     std::unique_ptr<Connection> connection;
     std::exception_ptr failure;
     try {
@@ -205,8 +205,9 @@ asio::awaitable<void> PoolCore::open(Slot slot) {
     perform(actions, lock);
 }
 
-asio::awaitable<void> PoolCore::test(std::unique_ptr<Connection> connection, Slot slot, bool reset) {
-    const auto self = shared_from_this();
+asio::awaitable<void> PoolCore::test(
+    std::shared_ptr<PoolCore>, std::unique_ptr<Connection> connection, Slot slot, bool reset
+) {
     std::optional<Condition> condition;
     try {
         if (reset) {

@@ -62,8 +62,11 @@ private:
 
     void join_line(Caller caller, Clock::time_point started, std::source_location where);
     void perform(PoolState::Actions& actions, Lock& lock);
-    boost::asio::awaitable<void> open(Slot slot);
-    boost::asio::awaitable<void> test(std::unique_ptr<Connection> connection, Slot slot, bool reset);
+    // Both hold `self` from before they start until they end.
+    boost::asio::awaitable<void> open(std::shared_ptr<PoolCore> self, Slot slot);
+    boost::asio::awaitable<void> test(
+        std::shared_ptr<PoolCore> self, std::unique_ptr<Connection> connection, Slot slot, bool reset
+    );
     static void complete(
         Caller caller, std::exception_ptr error, std::unique_ptr<Connection> connection = {}, Slot slot = 0
     );

@@ -3,6 +3,8 @@
 #include "db/connection.hpp"
 #include "db/pipeline.hpp"
 #include "db/pool.hpp"
+#include "db/url.hpp"
+#include "tests/support/fault_proxy.hpp"
 #include "worker/embedded_postgres.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -213,17 +215,41 @@ asio::awaitable<void> count_statements(db::Session& session, bool pipelined, dou
     counted.seconds += seconds_since(start);
 }
 
+struct Speedup {
+    Counted single;
+    Counted pipelined;
+    double ratio() const { return pipelined.rate() / single.rate(); }
+};
+
+Speedup measure_pipeline(asio::io_context& context, const db::ConnectionSettings& settings, double length) {
+    Speedup speedup;
+    const auto take_turns = [&]() -> asio::awaitable<void> {
+        db::Session session(co_await db::Connection::open(co_await asio::this_coro::executor, settings));
+        for (int i = 0; i < slices; ++i) {
+            co_await count_statements(session, false, length, speedup.single);
+            co_await count_statements(session, true, length, speedup.pipelined);
+        }
+    };
+    std::vector<asio::awaitable<void>> one;
+    one.push_back(take_turns());
+    run(context, std::move(one));
+    return speedup;
+}
+
 struct Result {
     Checkout checkout;
     std::vector<double> shared_vs_bare;
     std::vector<double> pre_ping_ratio;
     std::vector<double> pipeline_speedup;
+    std::vector<double> remote_speedup;
     std::vector<double> bare;
     std::vector<double> single;
 };
 
 // The kinds of work take turns in slices, so that whatever else the machine does meets all of them alike.
-void repeat_once(const Options& options, const db::ConnectionSettings& settings, Result& result) {
+void repeat_once(
+    const Options& options, const db::ConnectionSettings& settings, const db::ConnectionSettings& remote, Result& result
+) {
     asio::io_context context{1};
     {
         db::Pool pool(context.get_executor(), settings, pool_settings(true));
@@ -242,23 +268,14 @@ void repeat_once(const Options& options, const db::ConnectionSettings& settings,
         if (i > 0) continue;
         for (Workload* one : {&bare, &shared, &unpinged}) one->forget();  // warm
     }
-    Counted single;
-    Counted pipelined;
-    const auto take_turns = [&]() -> asio::awaitable<void> {
-        db::Session session(co_await db::Connection::open(co_await asio::this_coro::executor, settings));
-        for (int i = 0; i < slices; ++i) {
-            co_await count_statements(session, false, length, single);
-            co_await count_statements(session, true, length, pipelined);
-        }
-    };
-    std::vector<asio::awaitable<void>> one;
-    one.push_back(take_turns());
-    run(context, std::move(one));
+    const Speedup here = measure_pipeline(context, settings, length);
+    const Speedup far = measure_pipeline(context, remote, length);
     result.shared_vs_bare.push_back(shared.rate() / bare.rate());
     result.pre_ping_ratio.push_back(shared.rate() / unpinged.rate());
-    result.pipeline_speedup.push_back(pipelined.rate() / single.rate());
+    result.pipeline_speedup.push_back(here.ratio());
+    result.remote_speedup.push_back(far.ratio());
     result.bare.push_back(bare.rate());
-    result.single.push_back(single.rate());
+    result.single.push_back(here.single.rate());
     fmt::print(
         stderr,
         "checkout {:.3f} us; statements/s: bare {:.0f}, shared {:.0f}, without pre-ping {:.0f}, single {:.0f}, "
@@ -267,25 +284,32 @@ void repeat_once(const Options& options, const db::ConnectionSettings& settings,
         bare.rate(),
         shared.rate(),
         unpinged.rate(),
-        single.rate(),
-        pipelined.rate()
+        here.single.rate(),
+        here.pipelined.rate()
     );
 }
 
 void measure(const Options& options, const std::string& url) {
     db::ConnectionSettings settings;
     settings.url = url;
+    // The same server as if it stood in another building.
+    tests::FaultProxy network(db::parse_url(url)->hosts.front().name + "/.s.PGSQL.5432");
+    network.delay(1ms);
+    db::ConnectionSettings remote;
+    remote.url = network.url("postgres");
     Result result;
-    for (int i = 0; i < options.repeats; ++i) repeat_once(options, settings, result);
+    for (int i = 0; i < options.repeats; ++i) repeat_once(options, settings, remote, result);
     fmt::print(
         "{{\"checkout_us\": {:.3f}, \"allocations_per_checkout\": {:.3f}, \"shared_vs_bare\": {:.3f}, "
-        "\"pre_ping_ratio\": {:.3f}, \"pipeline_speedup\": {:.1f}, \"bare_statements_per_s\": {:.0f}, "
+        "\"pre_ping_ratio\": {:.3f}, \"pipeline_speedup\": {:.1f}, \"pipeline_speedup_2ms\": {:.1f}, "
+        "\"bare_statements_per_s\": {:.0f}, "
         "\"single_statements_per_s\": {:.0f}, \"repeats\": {}}}\n",
         median(result.checkout.microseconds),
         static_cast<double>(result.checkout.allocations) / static_cast<double>(result.checkout.count),
         median(result.shared_vs_bare),
         median(result.pre_ping_ratio),
         median(result.pipeline_speedup),
+        median(result.remote_speedup),
         median(result.bare),
         median(result.single),
         options.repeats

@@ -30,16 +30,25 @@ const db::Statement prepared_sql{"test_prepared", "select count(*) from pg_prepa
 
 // Runs body(session) on a session of its own with these settings.
 template <class Body>
-auto with_session(
-    const tests::TestDatabase& database, db::ConnectionSettings settings, Body body, db::Hooks hooks = {}
-) {
+auto with_session(const db::ConnectionSettings& settings, Body body, const db::Hooks& hooks) {
     return tests::run([&]() -> std::invoke_result_t<Body&, db::Session&> {
-        settings.url = database.url();
         db::Session session(co_await db::Connection::open(
             co_await asio::this_coro::executor, settings, std::make_shared<const db::Hooks>(hooks)
         ));
         co_return co_await body(session);
     });
+}
+template <class Body>
+auto with_session(
+    const tests::TestDatabase& database, const db::ConnectionSettings& settings, Body body, const db::Hooks& hooks = {}
+) {
+    return with_session(database.settings(settings), std::move(body), hooks);
+}
+// For a test of what the server makes of its sessions.
+template <class Body>
+auto with_direct_session(const tests::TestDatabase& database, db::ConnectionSettings settings, Body body) {
+    settings.url = database.direct_settings().url;
+    return with_session(settings, std::move(body), {});
 }
 
 awaitable<std::string> text_of(db::Session& session, const db::Statement& statement) {
@@ -59,8 +68,9 @@ awaitable<std::string> sqlstate_of_sleep(db::Session& session) {
 }  // namespace
 
 TEST_CASE("begin costs no round trip: the server learns of it with the first statement", "[db][transaction]") {
+    if (tests::skipped_without_direct("a pooler gives no session to keep")) return;
     const tests::TestDatabase database;
-    with_session(database, {}, [&](db::Session& session) -> awaitable<> {
+    with_direct_session(database, {}, [&](db::Session& session) -> awaitable<> {
         const std::string state =
             "select state from pg_stat_activity where pid = " + std::to_string(session.connection().backend_pid());
         co_await session.execute(timeout_sql);
@@ -118,11 +128,12 @@ TEST_CASE("transact begins with the isolation level asked for", "[db][transactio
 }
 
 TEST_CASE("statement_timeout: the server ends a statement, directly and through a pooler", "[db][setting]") {
+    if (tests::skipped_without_direct("a pooler gives no session to keep")) return;
     const tests::TestDatabase database;
     db::ConnectionSettings settings;
     settings.statement_timeout = 100ms;
     settings.pooler = GENERATE(db::Pooler::none, db::Pooler::transaction);
-    with_session(database, settings, [&](db::Session& session) -> awaitable<> {
+    with_direct_session(database, settings, [&](db::Session& session) -> awaitable<> {
         const std::string alone = co_await sqlstate_of_sleep(session);
         CHECK(alone == "57014");
         CHECK(session.connection().is_usable());
@@ -140,6 +151,7 @@ TEST_CASE("statement_timeout: the server ends a statement, directly and through 
                     std::to_string(session.connection().backend_pid())
                 ) == "1"
             );
+            co_await text_of(session, timeout_sql);  // a transaction that is committed
             co_await session.run_script(
                 "do $$ begin perform 1 / (current_setting('statement_timeout') = '0')::integer; end $$", 5s
             );
@@ -148,10 +160,11 @@ TEST_CASE("statement_timeout: the server ends a statement, directly and through 
 }
 
 TEST_CASE("pooler: in transaction mode no statement is prepared by name", "[db][setting]") {
+    if (tests::skipped_without_direct("a pooler gives no session to keep")) return;
     const tests::TestDatabase database;
     db::ConnectionSettings settings;
     settings.pooler = GENERATE(db::Pooler::none, db::Pooler::transaction);
-    with_session(database, settings, [&](db::Session& session) -> awaitable<> {
+    with_direct_session(database, settings, [&](db::Session& session) -> awaitable<> {
         co_await session.execute(timeout_sql);
         const db::Rows rows = co_await session.execute(prepared_sql);
         CHECK(rows.front().get<int>(0) == (settings.pooler == db::Pooler::none ? 2 : 0));

@@ -118,9 +118,9 @@ TEST_CASE("direct_url: behind a pooler it is what LISTEN goes through", "[scenar
         await(database, hungry, "t");
         CHECK(database.value(listening) == "0");
     }
-    environment["DATABASE_DIRECT_URL"] = database.url();
+    environment["DATABASE_DIRECT_URL"] = database.url() + "?application_name=direct-way";
     const WorkerProcess worker(database.url(), environment);
-    await(database, listening, "1");
+    await(database, listening + " and application_name = 'direct-way'", "1");
     await(database, hungry, "t");
     database.psql("select task_queue.enqueue('noop', '{}')");
     await(database, finished, "1");

@@ -76,11 +76,10 @@ TestDatabase::~TestDatabase() {
     }
 }
 
-db::ConnectionSettings TestDatabase::settings() const {
-    if (route() == Route::direct) return {.url = url_, .application_name = "task-worker tests"};
-    return {
-        .url = server().pooler_url(name_), .pooler = db::Pooler::transaction, .application_name = "task-worker tests"
-    };
+db::ConnectionSettings TestDatabase::settings(db::ConnectionSettings settings) const {
+    settings.url = route() == Route::direct ? url_ : server().pooler_url(name_);
+    if (route() != Route::direct) settings.pooler = db::Pooler::transaction;
+    return settings;
 }
 
 db::ConnectionSettings TestDatabase::direct_settings() const {
@@ -89,7 +88,7 @@ db::ConnectionSettings TestDatabase::direct_settings() const {
 }
 
 db::Session TestDatabase::session(boost::asio::io_context& context) const {
-    return open_session(context, settings());
+    return open_session(context, settings({.url = {}, .application_name = "task-worker tests"}));
 }
 
 db::Session TestDatabase::direct_session(boost::asio::io_context& context) const {

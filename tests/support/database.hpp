@@ -36,8 +36,9 @@ public:
 
     const std::string& name() const { return name_; }
     const std::string& url() const { return url_; }  // the server's, whatever the route
-    db::ConnectionSettings settings() const;         // of the route
-    db::ConnectionSettings direct_settings() const;  // past the pooler, which only a route with such a way has
+    // These settings with the way of the route; or past the pooler, which only a route with a direct way has.
+    db::ConnectionSettings settings(db::ConnectionSettings settings = {}) const;
+    db::ConnectionSettings direct_settings() const;
 
     // A session on a connection of its own. Blocks; `context` must live longer than the session.
     db::Session session(boost::asio::io_context& context) const;
