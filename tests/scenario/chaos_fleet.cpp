@@ -68,8 +68,17 @@ void ChaosFleet::start_worker(std::size_t place) {
         environment["DB_POOLER"] = "transaction";
         environment["DATABASE_DIRECT_URL"] = proxies_[0].url("postgres");
     }
-    workers_[place] =
-        std::make_unique<WorkerProcess>(proxies_[place == 0 ? 1 : 0].url("postgres"), environment, arguments_);
+    const std::string url = proxies_[place == 0 ? 1 : 0].url("postgres");
+    // As a supervisor does it: PgBouncer still says for a second after a crash that the server is away.
+    for (int left = 5;; --left) {
+        try {
+            workers_[place] = std::make_unique<WorkerProcess>(url, environment, arguments_);
+            return;
+        } catch (const std::runtime_error&) {
+            if (left == 0) throw;
+            ++refused_starts_;
+        }
+    }
 }
 
 const ChaosFleet::Fault& ChaosFleet::draw(std::mt19937_64& random) const {

@@ -38,6 +38,7 @@ public:
 
     const OwnServer& server() const { return server_; }
     const std::map<std::string, int>& struck() const { return struck_; }  // faults by name
+    int refused_starts() const { return refused_starts_; }                // of workers that were then started again
 
 private:
     struct Fault {
@@ -67,6 +68,7 @@ private:
     std::vector<std::string> arguments_;
     std::vector<std::unique_ptr<WorkerProcess>> workers_;
     std::map<std::string, int> struck_;
+    int refused_starts_ = 0;
 };
 
 }  // namespace tests

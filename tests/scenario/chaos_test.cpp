@@ -142,9 +142,7 @@ TEST_CASE("chaos: nothing is lost and nothing is finished twice", "[scenario][ch
     }
     fmt::print(
         "chaos: seed {}: {} faults in {} s; {} quick jobs, {} programs, {} of them in {} batches, {} cancels; {} runs "
-        "of programs; "
-        "slowest "
-        "recovery {} ms, after: {}\n",
+        "of programs; {} refused starts; slowest recovery {} ms, after: {}\n",
         seed,
         faults,
         seconds.count(),
@@ -154,6 +152,7 @@ TEST_CASE("chaos: nothing is lost and nothing is finished twice", "[scenario][ch
         load.books().batches,
         load.books().cancels,
         load.runs(),
+        fleet.refused_starts(),
         slowest.count(),
         slowest_fault
     );
