@@ -32,7 +32,8 @@ bool may_come_back(const db::Error& error) {
     return error.kind() != db::ErrorKind::usage && !error.is_login_refused();
 }
 
-// One session, however long the database takes to come up.
+// One session, however long the database takes to come up. It has answered: a PgBouncer lends connections, and refuses
+// their first statement, while the server behind it is away.
 asio::awaitable<db::Session> wait_for_database(db::Pool& pool, const std::atomic<bool>& stopping) {
     const auto until = std::chrono::steady_clock::now() + patience;
     std::chrono::milliseconds pause = 100ms;
@@ -41,12 +42,18 @@ asio::awaitable<db::Session> wait_for_database(db::Pool& pool, const std::atomic
     for (;;) {
         std::optional<db::Error> failure;
         try {
-            co_return co_await pool.checkout();
+            db::Session session = co_await pool.checkout();
+            co_await db::read_backend_pid(session);
+            co_return session;
         } catch (const db::Error& error) {
             failure = error;
         }
         if (!may_come_back(*failure)) {
-            throw StartRefused(exit_unreachable, std::string("the database refuses the login: ") + failure->what());
+            throw StartRefused(
+                exit_unreachable,
+                std::string("the database refuses the login: ") + failure->what() +
+                    "; check user and password of database.url (DATABASE_URL), or database.password_file"
+            );
         }
         if (stopping || std::chrono::steady_clock::now() + pause > until) {
             throw StartRefused(
