@@ -142,7 +142,7 @@ private:
     boost::asio::awaitable<void> warn_unknown_kinds();
     void take_queues(const std::vector<queue::Queue>& queues);
     std::vector<queue::LaneCursor> lanes(const Round& round, Clock::time_point now);
-    void move_cursors(const Round& round, const Answer& answer, Clock::time_point now);
+    void move_cursors(const Round& round, const Answer& answer, bool full, Clock::time_point now);
     int largest_claim() const;
     bool can_release() const;
 
@@ -175,7 +175,8 @@ private:
     ProgressBuffer progress_;
     Pacing pacing_;
     Cursors cursors_;
-    bool sweeping_ = false;  // a sweep is on its way
+    bool sweeping_ = false;        // a sweep is on its way
+    bool asking_suspect_ = false;  // a round that may bring a suspect is: nothing may come beside it
     std::unordered_map<queue::KindId, RunnableKind*> kinds_by_id_;
     std::vector<queue::KindId> own_row_;
     // By the context's job: after a lost lease one job may run twice here, the older run being told to stop.

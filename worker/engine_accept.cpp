@@ -40,17 +40,20 @@ void Engine::accept(Round& round, Answer answer) {
     drop_lost(answer.lost, round.finished);
     finish_otherwise(std::move(round.whole), answer.unfinished, now);
     if (round.clears_hungry) hungry_ = false;
-    move_cursors(round, answer, now);
-    if (!round.claims) return;
+    if (!round.claims) {
+        move_cursors(round, answer, false, now);
+        return;
+    }
     int jobs = 0;
     for (const queue::Bundle& bundle : answer.bundles) jobs += queue::count(bundle.pending);
     if (!answer.bundles.empty()) {
         const double seen = static_cast<double>(jobs) / static_cast<double>(answer.bundles.size());
         jobs_per_row_ = std::max(1.0, (jobs_per_row_ + seen) / 2);
     }
-    alone_ = answer.alone;
+    alone_ = alone_ || answer.alone;
     // As many rows as it might look at, with fewer jobs than guessed, is no empty line either.
     const bool full = jobs >= round.request.jobs || static_cast<int>(answer.bundles.size()) >= round.request.rows;
+    move_cursors(round, answer, full, now);
     parts_.metrics.count_claim(jobs);
     if (!round.sweep) {
         pacing_.claimed(full ? jobs : round.request.jobs, jobs, now);
@@ -63,7 +66,7 @@ void Engine::accept(Round& round, Answer answer) {
     for (queue::Unstarted& unstarted : line_.drop_unstarted()) releases_.push_back(unstarted);
 }
 
-void Engine::move_cursors(const Round& round, const Answer& answer, Clock::time_point now) {
+void Engine::move_cursors(const Round& round, const Answer& answer, bool full, Clock::time_point now) {
     if (!cursors_.is_costly()) {
         // What this worker itself gave back; where stepping back is dear a sweep finds it.
         for (const queue::Unstarted& back : round.released) cursors_.step_back(back.row);
@@ -74,8 +77,7 @@ void Engine::move_cursors(const Round& round, const Answer& answer, Clock::time_
     }
     if (!round.claims) return;
     if (round.sweep) {
-        const bool emptied = static_cast<int>(answer.bundles.size()) < round.request.rows;
-        cursors_.swept(*round.sweep, emptied, now - round.sent, now);
+        cursors_.swept(*round.sweep, !full, now - round.sent, now);
         return;
     }
     for (const queue::Bundle& bundle : answer.bundles) {

@@ -21,26 +21,6 @@ constexpr std::chrono::milliseconds first_retry{50};
 constexpr std::chrono::milliseconds longest_retry{2'000};  // work goes on within 3 s of the server's return
 
 // The parts of a round that have nothing to do run no statement.
-asio::awaitable<std::vector<queue::RowId>> finish(
-    db::Session& session,
-    queue::WorkerId worker,
-    const std::vector<queue::FinishedRow>& rows,
-    queue::FinishOptions options
-) {
-    if (rows.empty()) co_return std::vector<queue::RowId>{};
-    co_return co_await queue::finish_jobs(session, worker, rows, options);
-}
-
-asio::awaitable<std::vector<queue::RowId>> finish_whole(
-    db::Session& session,
-    queue::WorkerId worker,
-    const std::vector<queue::FinishedRow>& rows,
-    queue::FinishOptions options
-) {
-    if (rows.empty()) co_return std::vector<queue::RowId>{};
-    co_return co_await queue::finish_whole_rows(session, worker, rows, options);
-}
-
 asio::awaitable<std::vector<queue::Unstarted>> release(
     db::Session& session, queue::WorkerId worker, const std::vector<queue::Unstarted>& jobs
 ) {
@@ -106,8 +86,8 @@ asio::awaitable<Engine::Answer> Engine::exchange(Round& round) {
     auto answers = co_await db::pipelined(
         session,
         queue::fix_plans(session),
-        finish_whole(session, round.worker, round.whole, keep_),
-        finish(session, round.worker, round.finished, keep_),
+        queue::finish_whole_rows(session, round.worker, round.whole, keep_),
+        queue::finish_jobs(session, round.worker, round.finished, keep_),
         release(session, round.worker, round.released),
         report(session, round.worker, round.progress),
         claim(session, round.request, round.claims),
@@ -133,6 +113,7 @@ asio::awaitable<void> Engine::settle(Round round) {
     const int asked = round.request.jobs;
     const bool claims = round.claims;
     const bool sweeps = round.sweep.has_value();
+    const bool suspects = round.wants_suspect;
     std::optional<db::Error> failure;
     try {
         co_await release_abandoned();
@@ -141,11 +122,8 @@ asio::awaitable<void> Engine::settle(Round round) {
     } catch (const db::Error& error) {
         failure = error;
     }
-    if (failure && failure->is_data_error()) {
-        std::ranges::move(round.whole, std::back_inserter(round.finished));
-        round.whole.clear();
-    }
-    if (failure && failure->is_data_error() && !round.finished.empty()) {
+    if (failure && failure->is_data_error() && !(round.finished.empty() && round.whole.empty())) {
+        std::ranges::move(std::exchange(round.whole, {}), std::back_inserter(round.finished));
         try {
             co_await write_by_halves(round.worker, std::exchange(round.finished, {}));
             failure.reset();
@@ -162,6 +140,7 @@ asio::awaitable<void> Engine::settle(Round round) {
         sweeping_ = false;
     } else {
         --rounds_;
+        asking_suspect_ = asking_suspect_ && !suspects;
     }
     if (claims) asked_ -= asked;
 }

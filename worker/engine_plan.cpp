@@ -59,8 +59,10 @@ Engine::Round Engine::plan(Clock::time_point now) {
     round.claims = wanted > 0;
     ++rounds_;
     if (progress_.due() && *progress_.due() <= now) round.progress = progress_.take(now);
-    if (round.claims && load.running == 0 && load.unstarted == 0 && load.rounds == 0 && now >= next_suspect_) {
+    if (round.claims && load.running == 0 && load.unstarted == 0 && load.rounds == 0 && !sweeping_ &&
+        now >= next_suspect_) {
         round.wants_suspect = true;
+        asking_suspect_ = true;
         next_suspect_ = now + suspect_interval;
     }
     if (!round.claims) {
@@ -80,7 +82,8 @@ Engine::Round Engine::plan(Clock::time_point now) {
 // Looks behind the cursors, on a session of its own: no claim waits for it.
 std::optional<Engine::Round> Engine::plan_sweep(Clock::time_point now) {
     const std::lock_guard lock(mutex_);
-    if (sweeping_ || now < quiet_until_ || (pacing_.is_hungry() && !cursors_.is_costly())) return std::nullopt;
+    if (sweeping_ || asking_suspect_ || now < quiet_until_ || (pacing_.is_hungry() && !cursors_.is_costly()))
+        return std::nullopt;
     const std::optional<Cursors::Window> window = cursors_.sweep(now);
     if (!window) return std::nullopt;
     const int wanted = std::min(pacing_.wanted(load(), now), largest_claim());
@@ -96,6 +99,7 @@ std::optional<Engine::Round> Engine::plan_sweep(Clock::time_point now) {
 }
 
 void Engine::request(Round& round, int wanted, Clock::time_point now) {
+    alone_ = false;  // nothing is claimed while a suspect is here
     round.sent = now;
     round.request.worker = worker_;
     round.request.claim = queue::ClaimNumber{++last_claim_};
