@@ -4,24 +4,42 @@
 
 namespace jobs {
 
-JobContext::JobContext(Job job, ContextHooks hooks) : job_(std::move(job)), hooks_(std::move(hooks)) {}
+JobContext::JobContext(Job job, ContextHooks hooks)
+    : job_(std::move(job)), own_hooks_(std::move(hooks)), hooks_(&own_hooks_) {}
+
+JobContext::JobContext(Job job, const ContextHooks* shared) : job_(std::move(job)), hooks_(shared) {}
+
+std::stop_token JobContext::stop_token() const {
+    const std::lock_guard lock(mutex_);
+    if (!stop_.stop_possible()) {
+        stop_ = std::stop_source();
+        if (stop_reason_ != StopReason::none) stop_.request_stop();
+    }
+    return stop_.get_token();
+}
 
 void JobContext::progress(std::int64_t done, std::int64_t total, std::string message) {
-    if (hooks_.on_progress) hooks_.on_progress(job_, {done, total, std::move(message)});
+    if (hooks_->on_progress) hooks_->on_progress(job_, {done, total, std::move(message)});
 }
 
 void JobContext::log(LogLevel level, std::string_view line) const {
-    if (hooks_.on_log) hooks_.on_log(job_, level, line);
+    if (hooks_->on_log) hooks_->on_log(job_, level, line);
 }
 
 boost::asio::awaitable<db::Session> JobContext::checkout() {
-    if (!hooks_.checkout) throw std::logic_error("this context has no database: set ContextHooks::checkout");
-    return hooks_.checkout();
+    if (!hooks_->checkout) throw std::logic_error("this context has no database: set ContextHooks::checkout");
+    return hooks_->checkout();
 }
 
 void JobContext::request_stop(StopReason reason) {
     StopReason none = StopReason::none;
-    if (stop_reason_.compare_exchange_strong(none, reason)) stop_.request_stop();
+    if (!stop_reason_.compare_exchange_strong(none, reason)) return;
+    std::stop_source stop{std::nostopstate};
+    {
+        const std::lock_guard lock(mutex_);
+        stop = stop_;
+    }
+    stop.request_stop();  // unlocked: it runs the handler's callbacks
 }
 
 }  // namespace jobs

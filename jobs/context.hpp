@@ -5,20 +5,22 @@
 // A context needs no database: a test builds one from a Job and, where it wants to look, its own ContextHooks.
 
 #include "db/session.hpp"
+#include "jobs/args.hpp"
 #include "queue/ids.hpp"
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/json/value.hpp>
 
 #include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace jobs {
 
@@ -29,7 +31,7 @@ struct Job {
     int attempt = 1;  // counted from 1
     int max_attempts = 20;
     std::optional<queue::BatchId> batch;
-    boost::json::value args;
+    Args args;
     std::string traceparent;  // W3C trace context of the enqueue, or empty
 };
 
@@ -57,11 +59,13 @@ struct ContextHooks {
 class JobContext {
 public:
     explicit JobContext(Job job, ContextHooks hooks = {});
+    // With hooks that many contexts share; they outlive this one.
+    JobContext(Job job, const ContextHooks* shared);
 
     const Job& job() const { return job_; }
     std::optional<std::chrono::steady_clock::time_point> deadline() const { return deadline_; }
     // Fires when the job is cancelled, its time is up, its lease is lost or the worker stops hard.
-    std::stop_token stop_token() const { return stop_.get_token(); }
+    std::stop_token stop_token() const;
     StopReason stop_reason() const { return stop_reason_; }
 
     // Reports task progress. Cheap: the worker writes the latest at most once a second, and always the last.
@@ -77,12 +81,16 @@ public:
     // For the worker: asks the handler to stop. The first reason stays. Thread: any.
     void request_stop(StopReason reason);
     void set_deadline(std::chrono::steady_clock::time_point deadline) { deadline_ = deadline; }
+    // For the worker, once the handler has ended: the job's memory serves the next one.
+    Job take_job() && { return std::move(job_); }
 
 private:
     Job job_;
-    ContextHooks hooks_;
+    const ContextHooks own_hooks_;
+    const ContextHooks* const hooks_;
     std::optional<std::chrono::steady_clock::time_point> deadline_;
-    std::stop_source stop_;
+    mutable std::mutex mutex_;                         // guards stop_
+    mutable std::stop_source stop_{std::nostopstate};  // made for the first who asks: most handlers never do
     std::atomic<StopReason> stop_reason_{StopReason::none};
 };
 

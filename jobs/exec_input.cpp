@@ -61,7 +61,7 @@ std::string job_document(const Job& job) {
         job.max_attempts,
         quoted_or_null(job.batch.value_or("")),
         quoted_or_null(job.traceparent),
-        json::serialize(job.args)
+        json::serialize(job.args.value())
     );
 }
 
@@ -97,7 +97,7 @@ std::vector<std::string> job_environment(const std::map<std::string, std::string
     if (!job.traceparent.empty()) set("TRACEPARENT", job.traceparent);
 
     std::size_t bytes = 0;
-    if (const json::object* args = job.args.if_object()) {
+    if (const json::object* args = job.args.value().if_object()) {
         for (const auto& [member, value] : *args) {
             const std::optional<std::string> text = argument_value(value);
             if (!text || member.size() > longest_value) continue;

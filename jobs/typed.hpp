@@ -150,7 +150,7 @@ template <class Args, class Function>
 boost::asio::awaitable<Outcome> run_typed(Function function, JobContext& context) {
     Args args{};
     Problems problems;
-    const boost::json::value& given = context.job().args;
+    const boost::json::value& given = context.job().args.value();
     static const boost::json::value nothing(boost::json::object_kind);
     decode(given.is_null() ? nothing : given, "", args, problems);
     if (!problems.empty()) co_return discard_for(problems);

@@ -8,6 +8,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include <cstddef>
 #include <limits>
 #include <optional>
 #include <string>
@@ -23,11 +24,14 @@ struct LaneCursor {
     RowId until{std::numeric_limits<std::int64_t>::max()};
 };
 
+// As the database stores them, perhaps compressed. So a worker's memory is bounded whatever the args are.
+inline constexpr std::size_t most_claimed_bytes = std::size_t{16} * 1024 * 1024;
+
 struct ClaimRequest {
     WorkerId worker{};                // stamped on the rows; half of the fence
     ClaimNumber claim{};              // the other half: a counter of the worker process, never used twice
     std::vector<LaneCursor> lanes{};  // most urgent first
-    int jobs = 1;                     // at most this many: free slots and prefetch
+    int jobs = 1;                     // at most this many, free slots and prefetch; a large claim brings up to 62 more
     int rows = 1;  // look at no more rows: ceil(jobs / jobs per row seen lately), which bounds what is locked
     std::vector<KindId> own_row{};  // kinds whose jobs must be alone in their row
     bool mark_hungry = false;       // should fewer jobs be there than asked: set the worker's hungry flag
@@ -55,7 +59,8 @@ struct Bundle {
 
 // Marks available rows of the lanes, worth at most `jobs` jobs, as running and returns them: the most urgent lane
 // first, then in the order of their ids. A bundle that does not fit is cut, all of it, into pieces of `jobs` jobs; the
-// first piece keeps the row and is claimed.
+// first piece keeps the row and is claimed. A claim of 1,008 jobs or more takes its last bundle whole instead.
+// It ends with the row whose args reach most_claimed_bytes.
 // Returns an empty vector when nothing is available, or when the worker has been declared dead.
 // Rows that others have locked are skipped; a row that changed at this very moment is left where it was, perhaps
 // behind the cursor, for a sweep.

@@ -1,74 +1,65 @@
 #include "worker/args.hpp"
 
-#include <boost/json/parse.hpp>
-
-#include <cstddef>
-#include <string_view>
-#include <vector>
-
-namespace json = boost::json;
+#include <cstring>
+#include <utility>
 
 namespace worker {
 
 namespace {
 
-json::value parse(std::string_view text, boost::system::error_code& error) {
-    json::parse_options options;
-    options.max_depth = 600;
-    return json::parse({text.data(), text.size()}, error, {}, options);
-}
-
-// The elements of an array that PostgreSQL accepted, as text: cut at the commas outside of strings and brackets.
-std::vector<std::string_view> split(std::string_view array) {
-    std::vector<std::string_view> elements;
-    std::size_t start = array.find('[') + 1;
-    int depth = 0;
-    bool in_string = false;
-    for (std::size_t i = start; i < array.size(); ++i) {
-        const char c = array[i];
-        if (in_string) {
-            if (c == '\\') {
-                ++i;
-            } else if (c == '"') {
-                in_string = false;
-            }
-        } else if (c == '"') {
-            in_string = true;
-        } else if (c == '[' || c == '{') {
-            ++depth;
-        } else if (depth == 0 && (c == ',' || c == ']')) {
-            elements.push_back(array.substr(start, i - start));
-            start = i + 1;
-        } else if (c == ']' || c == '}') {
-            --depth;
-        }
+// The place behind the string whose opening quote is at `quote`.
+std::size_t behind_string(std::string_view text, std::size_t quote) {
+    for (std::size_t i = quote + 1; i < text.size(); ++i) {
+        const void* const found = std::memchr(text.data() + i, '"', text.size() - i);
+        if (found == nullptr) break;
+        i = static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
+        std::size_t escapes = 0;
+        while (text[i - 1 - escapes] == '\\') ++escapes;
+        if (escapes % 2 == 0) return i + 1;
     }
-    return elements;
+    return text.size();
 }
 
 }  // namespace
 
-json::array read_args(const queue::Bundle& bundle, queue::Mask& broken) {
-    boost::system::error_code error;
-    json::value whole = parse(bundle.args, error);
-    json::array args;
-    std::vector<bool> readable;
-    if (!error && whole.is_array()) {
-        args = std::move(whole.get_array());
-        readable.assign(args.size(), true);
-    } else {
-        for (const std::string_view element : split(bundle.args)) {
-            error.clear();
-            args.push_back(parse(element, error));
-            readable.push_back(!error);
+ArgsText::ArgsText(std::string array) : array_(std::move(array)) {
+    const std::string_view text = array_;
+    const std::size_t open = text.find('[');
+    if (open == std::string_view::npos) return;
+    first_ = open + 1;
+    int depth = 0;
+    for (std::size_t i = first_; i < text.size();) {
+        switch (text[i]) {
+            case '"':
+                i = behind_string(text, i);
+                continue;
+            case '[':
+            case '{':
+                ++depth;
+                break;
+            case '}':
+                --depth;
+                break;
+            case ',':
+                if (depth == 0) ends_.push_back(static_cast<std::uint32_t>(i));
+                break;
+            case ']':
+                if (depth-- == 0) {
+                    ends_.push_back(static_cast<std::uint32_t>(i));
+                    return;
+                }
+                break;
+            default:
+                break;
         }
+        ++i;
     }
-    for (int n = 0; n < queue::max_bundle_jobs; ++n) {
-        if ((bundle.pending & queue::bit(n)) == 0) continue;
-        const auto place = static_cast<std::size_t>(queue::element_of(bundle.id, n));
-        if (place >= readable.size() || !readable[place]) broken |= queue::bit(n);
-    }
-    return args;
+}
+
+std::string_view ArgsText::element(std::size_t place) const {
+    if (place >= ends_.size()) return {};
+    const std::size_t start = place == 0 ? first_ : ends_[place - 1] + std::size_t{1};
+    return std::string_view(array_).substr(start, ends_[place] - start);
 }
 
 }  // namespace worker

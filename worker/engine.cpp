@@ -5,6 +5,7 @@
 #include "queue/names.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace asio = boost::asio;
 
@@ -14,6 +15,7 @@ Engine::Engine(EngineParts parts)
     : parts_(parts),
       wakeup_(parts.executor),
       keep_{parts.config.retention.completed.count() > 0, parts.config.retention.cancelled.count() > 0},
+      hooks_(context_hooks()),
       pacing_(
           {parts.config.worker.concurrency,
            parts.config.worker.prefetch,
@@ -23,7 +25,7 @@ Engine::Engine(EngineParts parts)
       abandoned_(2 * (parts.config.database.connection.statement_timeout + parts.config.database.connection.grace)),
       random_(std::random_device{}()) {
     for (const std::string& name : parts.registry.names()) {
-        kinds_[name] = {parts.registry.find(name), &parts.metrics.of_kind(name)};
+        kinds_[name] = {.kind = parts.registry.find(name), .metrics = &parts.metrics.of_kind(name)};
     }
 }
 
@@ -103,7 +105,7 @@ void Engine::cancel(const std::vector<queue::CancelRequest>& requests) {
                 );
                 continue;
             }
-            for (auto& [job, running] : running_) {
+            for (const Running& running : running_) {
                 if (running.claim == request.claim && running.job == queue::job_id(request.row, n)) {
                     running.context->request_stop(jobs::StopReason::cancelled);
                 }
@@ -121,7 +123,7 @@ void Engine::lose_leases() {
     progress_.clear();
     releases_.clear();
     abandoned_.clear();
-    for (auto& [job, running] : running_) running.context->request_stop(jobs::StopReason::lease_lost);
+    for (const Running& running : running_) running.context->request_stop(jobs::StopReason::lease_lost);
 }
 
 void Engine::adopt(queue::WorkerId worker) {
@@ -138,7 +140,7 @@ void Engine::adopt(queue::WorkerId worker) {
 
 void Engine::stop_overdue(Clock::time_point now) {
     const std::lock_guard lock(mutex_);
-    for (auto& [job, running] : running_) {
+    for (const Running& running : running_) {
         const auto deadline = running.context->deadline();
         if (deadline && now >= *deadline) running.context->request_stop(jobs::StopReason::timeout);
     }
@@ -152,13 +154,13 @@ void Engine::enter(Phase phase) {
             for (queue::Unstarted& unstarted : line_.drop_unstarted()) releases_.push_back(unstarted);
         }
         if (phase_ >= Phase::interrupt) {
-            for (auto& [job, running] : running_) running.context->request_stop(jobs::StopReason::shutdown);
+            for (const Running& running : running_) running.context->request_stop(jobs::StopReason::shutdown);
         }
         if (phase_ >= Phase::closing) {
-            for (auto& [job, running] : running_) {
+            for (Running& running : running_) {
+                if (std::exchange(running.handed_back, true)) continue;
                 releases_.push_back({running.row, running.claim, queue::bit(queue::job_number(running.job))});
             }
-            running_.clear();
         }
     }
     wakeup_.notify();
@@ -173,15 +175,15 @@ Load Engine::load() const {
     load.outcomes_since = outcomes_.since();
     load.rounds = rounds_;
     load.asked = asked_;
+    load.bytes = line_.unstarted_bytes();
     const bool suspect_here = alone_ && line_.running() + line_.unstarted() > 0;  // and nothing may be beside it
     load.claiming = phase_ == Phase::running && !suspended_ && !suspect_here && !queues_.empty();
     return load;
 }
 
 bool Engine::is_done() const {
-    return phase_ >= Phase::draining && rounds_ == 0 && !sweeping_ && running_.empty() && between_ == 0 &&
-           outcomes_.empty() && releases_.empty() && !abandoned_.is_pending() &&
-           (phase_ >= Phase::closing || line_.running() == 0);
+    return phase_ >= Phase::draining && rounds_ == 0 && !sweeping_ && outcomes_.empty() && releases_.empty() &&
+           !abandoned_.is_pending() && (phase_ >= Phase::closing || running_.empty());
 }
 
 bool Engine::has_ended() const {
@@ -197,6 +199,11 @@ queue::WorkerId Engine::worker_id() const {
 Engine::Snapshot Engine::snapshot() const {
     const std::lock_guard lock(mutex_);
     return {line_.running(), line_.unstarted(), outcomes_.jobs(), load().claiming};
+}
+
+void Engine::count_ended() {
+    const std::lock_guard lock(mutex_);
+    for (auto& [name, kind] : kinds_) kind.metrics->count(std::exchange(kind.tally, {}));
 }
 
 }  // namespace worker

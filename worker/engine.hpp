@@ -29,6 +29,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -94,6 +95,8 @@ public:
         bool claiming = false;
     };
     Snapshot snapshot() const;
+    // Tells the metrics of the attempts that ended since the last call: for a scrape, before it reads them.
+    void count_ended();
 
 private:
     struct Running {
@@ -102,6 +105,17 @@ private:
         queue::RowId row{};
         queue::ClaimNumber claim{};
         bool reported = false;
+        bool handed_back = false;  // its outcome is nobody's business any more
+    };
+    // One of the places where jobs run. What it needs for one serves the next: a job costs one lock and no allocation
+    // of the engine's own.
+    struct Slot {
+        std::list<Running> node{1};  // its element is in running_ while a job runs, at `running`
+        std::list<Running>::iterator running = node.begin();
+        Start start;
+        jobs::Job job;  // of start's row, between two jobs
+        std::optional<jobs::JobContext> context;
+        Clock::time_point started;
     };
     // What one round trip takes along.
     struct Round {
@@ -138,20 +152,22 @@ private:
     boost::asio::awaitable<void> write(queue::WorkerId worker, const std::vector<queue::FinishedRow>& rows);
     void accept(Round& round, Answer answer);
     void failed(Round round, const db::Error& error);
-    void hold(queue::Bundle bundle, queue::ClaimNumber claim, Clock::time_point now);
+    void hold(std::shared_ptr<HeldBundle> held, Clock::time_point now);
     boost::asio::awaitable<void> warn_unknown_kinds();
     void take_queues(const std::vector<queue::Queue>& queues);
     std::vector<queue::LaneCursor> lanes(const Round& round, Clock::time_point now);
-    void move_cursors(const Round& round, const Answer& answer, bool full, Clock::time_point now);
+    void move_cursors(
+        const Round& round, const std::vector<std::shared_ptr<HeldBundle>>& claimed, bool full, Clock::time_point now
+    );
     int largest_claim() const;
     bool can_release() const;
 
     void start_slots();
     boost::asio::awaitable<void> run_slot();
-    boost::asio::awaitable<void> run_job(Start start);
-    jobs::Job make_job(const HeldBundle& held, int n) const;
-    void record(Start& start, jobs::Outcome outcome, jobs::JobContext& context, std::chrono::nanoseconds took);
-    std::optional<Start> next_start();
+    bool start_next(Slot& slot, Clock::time_point now);
+    void end(Slot& slot, jobs::Outcome outcome, Clock::time_point now);
+    void report_progress(const jobs::Job& job, const jobs::Progress& progress);
+    jobs::ContextHooks context_hooks();
     void log_failure(const jobs::Job& job, const queue::Leaver& leaver) const;
     queue::WorkerId worker_id() const;
     void finish_otherwise(
@@ -167,6 +183,7 @@ private:
     Wakeup wakeup_;
     std::map<std::string, RunnableKind, std::less<>> kinds_;  // of the registry, by name
     const queue::FinishOptions keep_;
+    const jobs::ContextHooks hooks_;
 
     mutable std::mutex mutex_;                       // guards all below, and the counts in kinds_
     std::map<queue::QueueId, queue::Queue> queues_;  // those this worker serves
@@ -179,11 +196,10 @@ private:
     bool asking_suspect_ = false;  // a round that may bring a suspect is: nothing may come beside it
     std::unordered_map<queue::KindId, RunnableKind*> kinds_by_id_;
     std::vector<queue::KindId> own_row_;
-    // By the context's job: after a lost lease one job may run twice here, the older run being told to stop.
-    std::unordered_map<const jobs::Job*, Running> running_;
+    // After a lost lease one job may run twice here, the older run being told to stop.
+    std::list<Running> running_;
     std::vector<queue::Unstarted> releases_;  // interrupted or dropped, to be handed back
     Abandoned abandoned_;                     // claims whose answer never came
-    int between_ = 0;                         // jobs taken from the line and not yet in running_
     std::mt19937_64 random_;
     queue::WorkerId worker_{};
     std::int64_t last_claim_ = 0;

@@ -1,7 +1,6 @@
 // What the engine makes of a round's answer: jobs in the line, cursors moved, leases lost.
 #include "db/error.hpp"
 #include "queue/names.hpp"
-#include "worker/args.hpp"
 #include "worker/engine.hpp"
 
 #include <boost/json/parse.hpp>
@@ -29,11 +28,29 @@ std::string traceparent_of(const std::string& meta) {
     return trace != nullptr && trace->is_string() ? std::string(trace->get_string()) : std::string();
 }
 
+// What can be known of a row without the engine.
+std::shared_ptr<HeldBundle> read_bundle(
+    queue::Bundle bundle, const queue::ClaimRequest& request, Engine::Clock::time_point now
+) {
+    auto held = std::make_shared<HeldBundle>();
+    held->args = ArgsText(std::move(bundle.args));
+    held->traceparent = traceparent_of(bundle.meta);
+    held->claim = request.claim;
+    held->worker = request.worker;
+    held->since = now;
+    held->uncompleted = bundle.pending;
+    held->bundle = std::move(bundle);
+    return held;
+}
+
 }  // namespace
 
 void Engine::accept(Round& round, Answer answer) {
-    const std::lock_guard lock(mutex_);
     const auto now = Clock::now();
+    std::vector<std::shared_ptr<HeldBundle>> claimed;
+    claimed.reserve(answer.bundles.size());
+    for (queue::Bundle& bundle : answer.bundles) claimed.push_back(read_bundle(std::move(bundle), round.request, now));
+    const std::lock_guard lock(mutex_);
     retry_delay_ = {};
     if (trouble_.clear()) log(LogLevel::info, "claiming and writing work again");
     if (suspended_ || round.worker != worker_) return;  // those leases are gone
@@ -41,32 +58,39 @@ void Engine::accept(Round& round, Answer answer) {
     finish_otherwise(std::move(round.whole), answer.unfinished, now);
     if (round.clears_hungry) hungry_ = false;
     if (!round.claims) {
-        move_cursors(round, answer, false, now);
+        move_cursors(round, claimed, false, now);
         return;
     }
     int jobs = 0;
-    for (const queue::Bundle& bundle : answer.bundles) jobs += queue::count(bundle.pending);
-    if (!answer.bundles.empty()) {
-        const double seen = static_cast<double>(jobs) / static_cast<double>(answer.bundles.size());
+    std::size_t bytes = 0;
+    for (const auto& held : claimed) {
+        jobs += queue::count(held->bundle.pending);
+        bytes += held->args.bytes();
+    }
+    if (!claimed.empty()) {
+        const double seen = static_cast<double>(jobs) / static_cast<double>(claimed.size());
         jobs_per_row_ = std::max(1.0, (jobs_per_row_ + seen) / 2);
     }
     alone_ = alone_ || answer.alone;
-    // As many rows as it might look at, with fewer jobs than guessed, is no empty line either.
-    const bool full = jobs >= round.request.jobs || static_cast<int>(answer.bundles.size()) >= round.request.rows;
-    move_cursors(round, answer, full, now);
+    // As many rows as it might look at, or as many bytes, with fewer jobs than guessed, is no empty line either.
+    const bool full = jobs >= round.request.jobs || static_cast<int>(claimed.size()) >= round.request.rows ||
+                      bytes >= queue::most_claimed_bytes;
+    move_cursors(round, claimed, full, now);
     parts_.metrics.count_claim(jobs);
     if (!round.sweep) {
         pacing_.claimed(full ? jobs : round.request.jobs, jobs, now);
         hungry_ = hungry_ || jobs < round.request.jobs;  // the claim's statement said so in the database
         if (!full) full_since_ = now;
     }
-    for (queue::Bundle& bundle : answer.bundles) hold(std::move(bundle), round.request.claim, now);
+    for (std::shared_ptr<HeldBundle>& held : claimed) hold(std::move(held), now);
     if (phase_ == Phase::running) return;
     // Stopping began while the claim was on its way.
     for (queue::Unstarted& unstarted : line_.drop_unstarted()) releases_.push_back(unstarted);
 }
 
-void Engine::move_cursors(const Round& round, const Answer& answer, bool full, Clock::time_point now) {
+void Engine::move_cursors(
+    const Round& round, const std::vector<std::shared_ptr<HeldBundle>>& claimed, bool full, Clock::time_point now
+) {
     if (!cursors_.is_costly()) {
         // What this worker itself gave back; where stepping back is dear a sweep finds it.
         for (const queue::Unstarted& back : round.released) cursors_.step_back(back.row);
@@ -80,23 +104,24 @@ void Engine::move_cursors(const Round& round, const Answer& answer, bool full, C
         cursors_.swept(*round.sweep, !full, now - round.sent, now);
         return;
     }
-    for (const queue::Bundle& bundle : answer.bundles) {
-        cursors_.claimed(bundle.queue, bundle.priority, bundle.id, now);
+    for (const auto& held : claimed) {
+        cursors_.claimed(held->bundle.queue, held->bundle.priority, held->bundle.id, now);
     }
     constexpr std::size_t few = 64;
-    if (round.from_start && answer.bundles.size() < few && round.whole.size() < few && round.finished.size() < few) {
+    if (round.from_start && claimed.size() < few && round.whole.size() < few && round.finished.size() < few) {
         cursors_.looked(now - round.sent, now);
     }
 }
 
-void Engine::hold(queue::Bundle bundle, queue::ClaimNumber claim, Clock::time_point now) {
-    auto held = std::make_shared<HeldBundle>();
+void Engine::hold(std::shared_ptr<HeldBundle> held, Clock::time_point now) {
+    const queue::Bundle& bundle = held->bundle;
     const queue::Mask cancelled = bundle.cancel_requested & bundle.pending;
     const queue::Mask pending = bundle.pending & ~cancelled;
     const auto leave_all =
         [&](queue::Mask jobs, queue::Leave as, const std::string& text, std::chrono::milliseconds after) {
             for (int n = 0; n < queue::max_bundle_jobs; ++n) {
-                if ((jobs & queue::bit(n)) != 0) outcomes_.leave(bundle.id, claim, {n, as, text, after}, false, now);
+                if ((jobs & queue::bit(n)) != 0)
+                    outcomes_.leave(bundle.id, held->claim, {n, as, text, after}, false, now);
             }
         };
     leave_all(cancelled, queue::Leave::cancel, "cancelled before it started", {});
@@ -112,19 +137,10 @@ void Engine::hold(queue::Bundle bundle, queue::ClaimNumber claim, Clock::time_po
         }
         return;
     }
-    queue::Mask broken = 0;
-    held->args = read_args(bundle, broken);
-    leave_all(broken, queue::Leave::discard, "the args cannot be read: nested too deep, or not Unicode", {});
     held->kind = kind->second;
-    held->claim = claim;
-    held->queue = queues_.contains(bundle.queue) ? queues_[bundle.queue].name : std::string();
-    held->unstarted = pending & ~broken;
-    held->uncompleted = bundle.pending;
-    held->worker = worker_;
-    held->since = now;
-    held->traceparent = traceparent_of(bundle.meta);
-    held->bundle = std::move(bundle);
-    held->bundle.args.clear();
+    const auto queue = queues_.find(bundle.queue);
+    if (queue != queues_.end()) held->queue = queue->second.name;
+    held->unstarted = pending;
     if (held->unstarted != 0) line_.add(std::move(held));
 }
 

@@ -118,7 +118,7 @@ void Engine::drop_lost(const std::vector<queue::RowId>& lost, const std::vector<
     for (const queue::FinishedRow& row : finished) {
         if (std::ranges::find(lost, row.row) == lost.end()) continue;
         line_.drop(row.row, row.claim, queue::first_bits(queue::max_bundle_jobs));
-        for (auto& [job, running] : running_) {
+        for (const Running& running : running_) {
             if (running.row == row.row && running.claim == row.claim) {
                 running.context->request_stop(jobs::StopReason::lease_lost);
             }

@@ -14,8 +14,8 @@ namespace asio = boost::asio;
 namespace worker {
 
 namespace {
-constexpr std::size_t message_limit = 1'000;  // bytes of a progress message
-constexpr int streak_limit = 64;              // jobs that a slot runs before it lets others have the thread
+constexpr std::size_t message_limit = 1'000;      // bytes of a progress message
+constexpr std::chrono::microseconds streak{500};  // how long a slot runs jobs before it lets others have the thread
 
 AttemptEnd attempt_end(const std::optional<queue::Leaver>& leaver) {
     if (!leaver) return AttemptEnd::completed;
@@ -56,135 +56,145 @@ void Engine::start_slots() {
     for (int i = 0; i < starting; ++i) asio::co_spawn(parts_.executor, run_slot(), asio::detached);
 }
 
-std::optional<Start> Engine::next_start() {
-    const std::lock_guard lock(mutex_);
+// Takes the next job from the line; without one the slot is gone. Under the mutex.
+bool Engine::start_next(Slot& slot, Clock::time_point now) {
     std::optional<Start> start;
     if (phase_ == Phase::running) start = line_.next();
-    if (start) {
-        ++between_;
-        pacing_.started(1, Clock::now());
-    } else {
+    if (!start) {
         --slots_;
+        return false;
     }
-    return start;
+    pacing_.started(1, now);
+    const HeldBundle& held = *start->held;
+    if (slot.start.held != start->held) {
+        slot.job.kind = held.kind->kind->name;
+        slot.job.queue = held.queue;
+        slot.job.attempt = held.bundle.attempt;
+        slot.job.max_attempts = held.kind->kind->policy.max_attempts.value_or(held.bundle.max_attempts);
+        slot.job.batch = held.bundle.batch;
+        slot.job.traceparent = held.traceparent;
+    }
+    slot.job.id = queue::job_id(held.bundle.id, start->n);
+    const auto place = static_cast<std::size_t>(queue::element_of(held.bundle.id, start->n));
+    slot.job.args = jobs::Args(start->held, held.args.element(place));
+    slot.start = std::move(*start);
+    slot.started = now;
+    slot.context.emplace(std::move(slot.job), &hooks_);
+    if (const auto& timeout = held.kind->kind->policy.timeout) slot.context->set_deadline(now + *timeout);
+    slot.node.front() = {&*slot.context, slot.context->job().id, held.bundle.id, held.claim};
+    running_.splice(running_.end(), slot.node);
+    return true;
 }
 
 asio::awaitable<void> Engine::run_slot() {
-    int streak = 0;
-    while (std::optional<Start> start = next_start()) {
-        co_await run_job(std::move(*start));
-        if (++streak % streak_limit == 0) co_await asio::post(asio::use_awaitable);
+    Slot slot;
+    auto now = Clock::now();
+    auto let_others = now + streak;
+    bool has_job = false;
+    {
+        const std::lock_guard lock(mutex_);
+        has_job = start_next(slot, now);
+    }
+    while (has_job) {
+        jobs::Outcome outcome;
+        try {
+            outcome = co_await slot.start.held->kind->kind->handler(*slot.context);
+        } catch (const jobs::ArgsError& error) {
+            outcome = jobs::Discard{error.what()};
+        } catch (const std::exception& error) {
+            outcome = jobs::Retry{error.what(), {}};
+        } catch (...) {
+            outcome = jobs::Retry{"the handler threw something that is not a std::exception", {}};
+        }
+        now = Clock::now();
+        bool flush_now = false;
+        {
+            const std::lock_guard lock(mutex_);
+            end(slot, std::move(outcome), now);
+            // The claimer sleeps until the linger of an earlier outcome, or for long when there was none.
+            flush_now = outcomes_.jobs() <= 1 || line_.unstarted() == 0;
+            has_job = start_next(slot, now);
+        }
+        if (flush_now) wakeup_.notify();
+        if (now < let_others) continue;
+        co_await asio::post(asio::use_awaitable);
+        let_others = Clock::now() + streak;
     }
     wakeup_.notify();  // the line may want a refill
 }
 
-jobs::Job Engine::make_job(const HeldBundle& held, int n) const {
-    jobs::Job job;
-    job.id = queue::job_id(held.bundle.id, n);
-    job.kind = held.kind->kind->name;
-    job.queue = held.queue;
-    job.attempt = held.bundle.attempt;
-    job.max_attempts = held.kind->kind->policy.max_attempts.value_or(held.bundle.max_attempts);
-    job.batch = held.bundle.batch;
-    job.traceparent = held.traceparent;
-    return job;
+// Takes the slot's job out of those that run. Under the mutex.
+void Engine::end(Slot& slot, jobs::Outcome outcome, Clock::time_point now) {
+    HeldBundle& held = *slot.start.held;
+    const int n = slot.start.n;
+    const std::chrono::nanoseconds took = now - slot.started;
+    line_.ended(held, n);
+    if (held.bundle.strikes > 0) alone_ = false;
+    slot.node.splice(slot.node.begin(), running_, slot.running);
+    const Running& running = slot.node.front();
+    const jobs::StopReason stopped = slot.context->stop_reason();
+    slot.job = std::move(*slot.context).take_job();
+    if (running.handed_back) return;
+    progress_.forget(slot.job.id);
+    const bool completed = std::holds_alternative<jobs::Complete>(outcome);
+    if (stopped == jobs::StopReason::lease_lost || !is_ours(held)) {
+        parts_.metrics.count_leases_lost(1);
+        return;
+    }
+    if (stopped == jobs::StopReason::shutdown && !completed) {
+        // A polite stop is no failure: the job goes back, its attempt refunded.
+        releases_.push_back({held.bundle.id, held.claim, queue::bit(n)});
+        held.kind->tally.add(AttemptEnd::released, took);
+        return;
+    }
+    const Attempt attempt{n, held.bundle.attempt, slot.job.max_attempts, stopped};
+    const VerdictLimits limits{parts_.config.limits.result};
+    // Not the library's distribution, which takes a logarithm each time.
+    const double random = static_cast<double>(random_() >> 11) * 0x1p-53;
+    auto leaver = verdict(std::move(outcome), attempt, held.kind->kind->policy, limits, random);
+    held.kind->tally.add(attempt_end(leaver), took);
+    if (leaver) {
+        leaver->took = std::chrono::duration_cast<std::chrono::milliseconds>(took);
+        log_failure(slot.job, *leaver);
+        outcomes_.leave(held.bundle.id, held.claim, std::move(*leaver), running.reported, now);
+    } else {
+        held.uncompleted &= ~queue::bit(n);
+        outcomes_.complete(held.bundle.id, held.claim, n, running.reported, held.uncompleted == 0, now);
+    }
 }
 
-asio::awaitable<void> Engine::run_job(Start start) {
-    HeldBundle& held = *start.held;
-    jobs::Job job = make_job(held, start.n);
-    job.args = std::move(held.args[static_cast<std::size_t>(queue::element_of(held.bundle.id, start.n))]);
-    jobs::ContextHooks hooks;
-    hooks.on_progress =
-        [this, row = held.bundle.id, claim = held.claim](const jobs::Job& of, const jobs::Progress& progress) {
-            bool first = false;
-            {
-                const std::lock_guard lock(mutex_);
-                const auto running = running_.find(&of);
-                if (running == running_.end()) return;
-                first = !progress_.due();
-                running->second.reported = true;
-                progress_.report(
-                    {of.id,
-                     row,
-                     claim,
-                     std::max<std::int64_t>(progress.done, 0),
-                     std::max<std::int64_t>(progress.total, 0),
-                     clean_text(progress.message, message_limit)}
-                );
-            }
-            if (first) wakeup_.notify();
-        };
-    hooks.on_log = [worker = worker_id()](const jobs::Job& of, jobs::LogLevel level, std::string_view line) {
-        log(level == jobs::LogLevel::warning ? LogLevel::warn : LogLevel::info, line, job_fields(of, worker));
+void Engine::report_progress(const jobs::Job& job, const jobs::Progress& progress) {
+    bool first = false;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto running =
+            std::ranges::find_if(running_, [&](const Running& one) { return &one.context->job() == &job; });
+        if (running == running_.end() || running->handed_back) return;
+        first = !progress_.due();
+        running->reported = true;
+        progress_.report(
+            {job.id,
+             running->row,
+             running->claim,
+             std::max<std::int64_t>(progress.done, 0),
+             std::max<std::int64_t>(progress.total, 0),
+             clean_text(progress.message, message_limit)}
+        );
+    }
+    if (first) wakeup_.notify();
+}
+
+jobs::ContextHooks Engine::context_hooks() {
+    return {
+        .on_progress = [this](const jobs::Job& job, const jobs::Progress& progress) { report_progress(job, progress); },
+        .on_log =
+            [this](const jobs::Job& job, jobs::LogLevel level, std::string_view line) {
+                log(level == jobs::LogLevel::warning ? LogLevel::warn : LogLevel::info,
+                    line,
+                    job_fields(job, worker_id()));
+            },
+        .checkout = [this] { return parts_.pool.checkout(); },
     };
-    hooks.checkout = [this] { return parts_.pool.checkout(); };
-    jobs::JobContext context(std::move(job), std::move(hooks));
-    const auto started = Clock::now();
-    if (const auto& timeout = held.kind->kind->policy.timeout) context.set_deadline(started + *timeout);
-    {
-        const std::lock_guard lock(mutex_);
-        --between_;
-        if (phase_ >= Phase::closing) {  // everything was handed back while this one was between the line and here
-            line_.ended(held, start.n);
-            releases_.push_back({held.bundle.id, held.claim, queue::bit(start.n)});
-            co_return;
-        }
-        running_[&context.job()] = {&context, context.job().id, held.bundle.id, held.claim};
-        if (!is_ours(held)) context.request_stop(jobs::StopReason::lease_lost);
-        if (phase_ >= Phase::interrupt) context.request_stop(jobs::StopReason::shutdown);
-    }
-    jobs::Outcome outcome;
-    try {
-        outcome = co_await held.kind->kind->handler(context);
-    } catch (const std::exception& error) {
-        outcome = jobs::Retry{error.what(), {}};
-    } catch (...) {
-        outcome = jobs::Retry{"the handler threw something that is not a std::exception", {}};
-    }
-    record(start, std::move(outcome), context, Clock::now() - started);
-}
-
-void Engine::record(Start& start, jobs::Outcome outcome, jobs::JobContext& context, std::chrono::nanoseconds took) {
-    HeldBundle& held = *start.held;
-    const auto now = Clock::now();
-    const jobs::StopReason stopped = context.stop_reason();
-    bool flush_now = false;
-    {
-        const std::lock_guard lock(mutex_);
-        line_.ended(held, start.n);
-        if (held.bundle.strikes > 0) alone_ = false;
-        const auto running = running_.find(&context.job());
-        if (running == running_.end()) return;  // handed back while it ran
-        const bool reported = running->second.reported;
-        running_.erase(running);
-        progress_.forget(context.job().id);
-        const bool completed = std::holds_alternative<jobs::Complete>(outcome);
-        if (stopped == jobs::StopReason::lease_lost || !is_ours(held)) {
-            parts_.metrics.count_leases_lost(1);
-        } else if (stopped == jobs::StopReason::shutdown && !completed) {
-            // A polite stop is no failure: the job goes back, its attempt refunded.
-            releases_.push_back({held.bundle.id, held.claim, queue::bit(start.n)});
-            held.kind->metrics->count(AttemptEnd::released, took);
-        } else {
-            const Attempt attempt{start.n, held.bundle.attempt, context.job().max_attempts, stopped};
-            const VerdictLimits limits{parts_.config.limits.result};
-            const double random = std::uniform_real_distribution<double>(0, 1)(random_);
-            auto leaver = verdict(std::move(outcome), attempt, held.kind->kind->policy, limits, random);
-            held.kind->metrics->count(attempt_end(leaver), took);
-            if (leaver) {
-                leaver->took = std::chrono::duration_cast<std::chrono::milliseconds>(took);
-                log_failure(context.job(), *leaver);
-                outcomes_.leave(held.bundle.id, held.claim, std::move(*leaver), reported, now);
-            } else {
-                held.uncompleted &= ~queue::bit(start.n);
-                outcomes_.complete(held.bundle.id, held.claim, start.n, reported, held.uncompleted == 0, now);
-            }
-        }
-        // The claimer sleeps until the linger of an earlier outcome, or for long when there was none.
-        flush_now = outcomes_.jobs() <= 1 || line_.unstarted() == 0;
-    }
-    if (flush_now) wakeup_.notify();
 }
 
 }  // namespace worker

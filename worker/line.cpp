@@ -28,16 +28,17 @@ void Line::add(std::shared_ptr<HeldBundle> held) {
     limited_ = limited_ || held->kind->kind->policy.concurrency > 0;
     const int jobs = queue::count(held->unstarted);
     unstarted_ += jobs;
+    unstarted_bytes_ += held->args.bytes();
     held->kind->unstarted += jobs;
-    queues_[held->bundle.queue].unstarted += jobs;
+    held->use = &queues_[held->bundle.queue];  // a map's elements stay where they are
+    held->use->unstarted += jobs;
     const auto priority = static_cast<std::size_t>(std::clamp<int>(held->bundle.priority, 0, 9));
     by_priority_[priority].push_back(std::move(held));
 }
 
 bool Line::may_start(const HeldBundle& held) const {
-    const auto queue = queues_.find(held.bundle.queue);
     return room(held.kind->kind->policy.concurrency, held.kind->running) > 0 &&
-           (queue == queues_.end() || room(queue->second.limit, queue->second.running) > 0);
+           room(held.use->limit, held.use->running) > 0;
 }
 
 std::optional<Start> Line::next() {
@@ -58,7 +59,7 @@ std::optional<Start> Line::next() {
             held.running |= bit(start.n);
             ++running_;
             ++held.kind->running;
-            ++queues_[held.bundle.queue].running;
+            ++held.use->running;
             if (held.unstarted == 0) lane.erase(it);
             return start;
         }
@@ -70,14 +71,16 @@ void Line::ended(HeldBundle& held, int n) {
     held.running &= ~bit(n);
     --running_;
     --held.kind->running;
-    --queues_[held.bundle.queue].running;
+    --held.use->running;
 }
 
 void Line::remove(HeldBundle& held, Mask jobs) {
+    if (jobs == 0) return;
     held.unstarted &= ~jobs;
+    if (held.unstarted == 0) unstarted_bytes_ -= held.args.bytes();
     unstarted_ -= queue::count(jobs);
     held.kind->unstarted -= queue::count(jobs);
-    queues_[held.bundle.queue].unstarted -= queue::count(jobs);
+    held.use->unstarted -= queue::count(jobs);
 }
 
 std::vector<queue::Unstarted> Line::drop_unstarted(Time before) {
@@ -122,21 +125,14 @@ Mask Line::drop(queue::RowId row, queue::ClaimNumber claim, Mask jobs) {
 int Line::startable() const {
     if (!limited_) return unstarted_;
     std::map<const RunnableKind*, int> room_of_kind;
-    std::map<queue::QueueId, int> room_of_queue;
+    std::map<const QueueUse*, int> room_of_queue;
     int jobs = 0;
     for (const auto& lane : by_priority_) {
         for (const auto& held : lane) {
             int& kind =
                 room_of_kind.try_emplace(held->kind, room(held->kind->kind->policy.concurrency, held->kind->running))
                     .first->second;
-            const auto use = queues_.find(held->bundle.queue);
-            int& queue = room_of_queue
-                             .try_emplace(
-                                 held->bundle.queue,
-                                 use == queues_.end() ? std::numeric_limits<int>::max()
-                                                      : room(use->second.limit, use->second.running)
-                             )
-                             .first->second;
+            int& queue = room_of_queue.try_emplace(held->use, room(held->use->limit, held->use->running)).first->second;
             const int fits = std::min({queue::count(held->unstarted), kind, queue});
             jobs += fits;
             kind -= fits;

@@ -8,8 +8,8 @@
 #include "queue/bundle.hpp"
 #include "queue/claim.hpp"
 #include "queue/release.hpp"
-
-#include <boost/json/array.hpp>
+#include "worker/args.hpp"
+#include "worker/metrics.hpp"
 
 #include <array>
 #include <chrono>
@@ -21,22 +21,29 @@
 
 namespace worker {
 
-class KindMetrics;
-
 // A kind, as this process runs it.
 struct RunnableKind {
     const jobs::Kind* kind = nullptr;
     const KindMetrics* metrics = nullptr;
     int running = 0;
     int unstarted = 0;
+    AttemptTally tally{};  // not yet told to `metrics`
 };
 
-// A claimed row with its args parsed once.
+// What a queue's jobs are doing here.
+struct QueueUse {
+    int limit = 0;
+    int running = 0;
+    int unstarted = 0;
+};
+
+// A claimed row.
 struct HeldBundle {
     queue::Bundle bundle;
     queue::ClaimNumber claim{};
-    boost::json::array args;
+    ArgsText args;  // the bundle's own are moved here
     RunnableKind* kind = nullptr;
+    QueueUse* use = nullptr;                        // of its queue, set by the line
     std::string queue;                              // name
     std::string traceparent;                        // of the enqueue call, or empty
     queue::WorkerId worker{};                       // under whose id it was claimed
@@ -74,16 +81,12 @@ public:
     std::optional<Time> oldest() const;
 
     int unstarted() const { return unstarted_; }
+    std::size_t unstarted_bytes() const { return unstarted_bytes_; }  // of args of rows with jobs not started
     int running() const { return running_; }
     // How many jobs could start now, were there slots without end.
     int startable() const;
 
 private:
-    struct QueueUse {
-        int limit = 0;
-        int running = 0;
-        int unstarted = 0;
-    };
     bool may_start(const HeldBundle& held) const;
     void remove(HeldBundle& held, queue::Mask jobs);
 
@@ -91,6 +94,7 @@ private:
     bool limited_ = false;                                                 // some kind or queue here has a limit
     std::map<queue::QueueId, QueueUse> queues_;
     int unstarted_ = 0;
+    std::size_t unstarted_bytes_ = 0;
     int running_ = 0;
 };
 

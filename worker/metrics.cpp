@@ -29,10 +29,6 @@ const Buckets& statement_buckets() {
     static const Buckets buckets{0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5, 30};
     return buckets;
 }
-const Buckets& job_buckets() {
-    static const Buckets buckets{0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600};
-    return buckets;
-}
 const Buckets& pool_buckets() {
     static const Buckets buckets{0.00001, 0.0001, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30};
     return buckets;
@@ -56,9 +52,20 @@ struct StatementMetrics {
 
 }  // namespace
 
-void KindMetrics::count(AttemptEnd end, std::chrono::nanoseconds took) const {
-    finished_.at(static_cast<std::size_t>(end))->Increment();
-    duration_->Observe(seconds(took));
+void AttemptTally::add(AttemptEnd end, std::chrono::nanoseconds took) {
+    ++ended_.at(static_cast<std::size_t>(end));
+    const double time = seconds(took);
+    std::size_t bucket = 0;
+    while (bucket < bounds.size() && time > bounds.at(bucket)) ++bucket;
+    ++took_.at(bucket);
+    sum_ += took;
+}
+
+void KindMetrics::count(AttemptTally tally) const {
+    for (std::size_t end = 0; end < tally.ended_.size(); ++end) {
+        finished_.at(end)->Increment(static_cast<double>(tally.ended_.at(end)));
+    }
+    duration_->ObserveMultiple({tally.took_.begin(), tally.took_.end()}, seconds(tally.sum_));
 }
 
 struct Metrics::Families {
@@ -128,7 +135,9 @@ Metrics::Metrics(std::string_view version, const std::vector<std::string>& kinds
             series.finished_.at(end) =
                 &families_->jobs_finished.Add({{"kind", kind}, {"outcome", std::string(attempt_end_names.at(end))}});
         }
-        series.duration_ = &families_->job_duration.Add({{"kind", kind}}, job_buckets());
+        series.duration_ = &families_->job_duration.Add(
+            {{"kind", kind}}, Buckets(AttemptTally::bounds.begin(), AttemptTally::bounds.end())
+        );
     }
 }
 
@@ -197,9 +206,11 @@ std::string Metrics::to_text() const {
         queues = families_->queues;
         budget = families_->budget;
     }
+    std::optional<EngineSnapshot> engine;
+    if (probes.engine) engine = probes.engine();  // first: it may count what the registry is asked for
     std::vector<prometheus::MetricFamily> all = families_->registry.Collect();
     if (probes.pool) append_pool(all, probes.pool());
-    if (probes.engine) append_engine(all, probes.engine());
+    if (engine) append_engine(all, *engine);
     append_queues(all, queues);
     if (budget) append_budget(all, *budget);
     std::ranges::sort(all, {}, &prometheus::MetricFamily::name);

@@ -36,10 +36,28 @@ inline constexpr std::array<std::string_view, 6> attempt_end_names{
     "completed", "retried", "snoozed", "discarded", "cancelled", "released"
 };
 
-// The series of one kind, looked up once: counting an attempt costs two updates and no search.
+// Attempts of one kind that ended, counted without an atomic until the next scrape wants to know. Its owner guards it.
+class AttemptTally {
+public:
+    void add(AttemptEnd end, std::chrono::nanoseconds took);
+
+private:
+    friend class KindMetrics;
+    friend class Metrics;
+    // Upper bounds of job_duration_seconds; one more bucket takes what is longer.
+    static constexpr std::array<double, 15> bounds{
+        0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600
+    };
+    std::array<std::uint64_t, attempt_end_names.size()> ended_{};
+    std::array<std::uint64_t, bounds.size() + 1> took_{};
+    std::chrono::nanoseconds sum_{0};
+};
+
+// The series of one kind, looked up once.
 class KindMetrics {
 public:
-    void count(AttemptEnd end, std::chrono::nanoseconds took) const;
+    // Takes over what was counted.
+    void count(AttemptTally tally) const;
 
 private:
     friend class Metrics;
@@ -79,7 +97,7 @@ public:
     Metrics(const Metrics&) = delete;
     Metrics& operator=(const Metrics&) = delete;
 
-    // Set before the first scrape; called by every scrape.
+    // Set before the first scrape; called by every scrape, before it reads anything else.
     void set_probes(Probes probes);
 
     // Hooks that count what the pool tells. They must not outlive this object.

@@ -9,6 +9,7 @@ namespace worker {
 
 queue::FinishedRow& Outcomes::row(queue::RowId row, queue::ClaimNumber claim, Time now) {
     if (!since_) since_ = now;
+    if (!rows_.empty() && rows_.back().row == row && rows_.back().claim == claim) return rows_.back();  // as a rule
     const auto [place, added] = places_.try_emplace(static_cast<std::int64_t>(row), rows_.size());
     if (!added && rows_[place->second].claim == claim) return rows_[place->second];
     // A row that was claimed again while an older claim's outcome still waits: both are written, one is fenced off.

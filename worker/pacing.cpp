@@ -5,18 +5,25 @@
 namespace worker {
 
 namespace {
-constexpr std::chrono::milliseconds horizon{50};       // prefetch covers this much of the future
-constexpr int full_measure = 500;                      // jobs that are worth a second round trip beside the first
+constexpr std::chrono::milliseconds horizon{50};  // prefetch covers this much of the future
+// Jobs that are worth a second round trip beside the first: what runs in this time, at least and at most so many.
+constexpr std::chrono::milliseconds full_measure{4};
+constexpr int least_measure = 500;
+constexpr int most_measure = 4'000;
+constexpr std::size_t most_bytes = std::size_t{32} * 1024 * 1024;  // of args that wait for a slot
 constexpr std::chrono::milliseconds first_backoff{2};  // after a claim that came back short: 2, 4, 8 .. poll
 constexpr std::chrono::milliseconds rate_window{50};
 }  // namespace
 
+// Jobs that start in so much time at the measured rate. What was measured long ago says nothing of those that come now.
+int Pacing::jobs_in(std::chrono::milliseconds time, Time now) const {
+    const double rate = now - rate_since_ > 10 * rate_window ? 0 : rate_;
+    return static_cast<int>(rate * std::chrono::duration<double>(time).count());
+}
+
 int Pacing::wanted(const Load& load, Time now) const {
     if (!load.claiming) return 0;
-    // What was measured long ago says nothing of the jobs that come now.
-    const double rate = now - rate_since_ > 10 * rate_window ? 0 : rate_;
-    const int ahead =
-        std::min(settings_.prefetch, static_cast<int>(rate * std::chrono::duration<double>(horizon).count()));
+    const int ahead = load.bytes >= most_bytes ? 0 : std::min(settings_.prefetch, jobs_in(horizon, now));
     const int wanted = settings_.slots - load.running + ahead - load.startable - load.asked;
     // Jobs that a limit holds back wait here too: they may not pile up.
     const int room = settings_.slots + settings_.prefetch - load.running - load.unstarted - load.asked;
@@ -28,7 +35,8 @@ std::optional<Pacing::Time> Pacing::due(const Load& load, Time now) const {
     const auto by = [&](Time time) { due = due ? std::min(*due, time) : time; };
     const int wanted = this->wanted(load, now);
     if (load.rounds > 0) {
-        if (load.rounds == 1 && !is_hungry() && (load.outcomes >= full_measure || wanted >= full_measure)) return now;
+        const int measure = std::clamp(jobs_in(full_measure, now), least_measure, most_measure);
+        if (load.rounds == 1 && !is_hungry() && std::max(load.outcomes, wanted) >= measure) return now;
         return std::nullopt;
     }
     if (load.outcomes > 0) {

@@ -3,13 +3,14 @@
 // When the claimer makes its next round trip, and how many jobs it asks for. Pure: the clock is passed in.
 
 #include <chrono>
+#include <cstddef>
 #include <optional>
 
 namespace worker {
 
 struct PacingSettings {
     int slots = 10;
-    int prefetch = 4'000;
+    int prefetch = 16'000;
     std::chrono::milliseconds poll{1'000};
     std::chrono::milliseconds linger{5};
 };
@@ -23,6 +24,7 @@ struct Load {
     std::optional<std::chrono::steady_clock::time_point> outcomes_since{};  // when the oldest finished
     int rounds = 0;                                                         // round trips on their way
     int asked = 0;                                                          // jobs that they ask for
+    std::size_t bytes = 0;                                                  // of the args of those not started
     bool claiming = true;                                                   // false: stopping, or no lane to claim from
 };
 
@@ -33,7 +35,7 @@ public:
     explicit Pacing(PacingSettings settings) : settings_(settings) {}
 
     // Jobs to ask for: the free slots, and what they will start in the next 50 ms at the measured rate, so that a
-    // second round trip can be on its way while the jobs of the first run.
+    // second round trip can be on its way while the jobs of the first run. None of these while 32 MiB of args wait.
     int wanted(const Load& load, Time now) const;
     // When the next round is due; nullopt: not before something changes. Under load two may be on their way.
     std::optional<Time> due(const Load& load, Time now) const;
@@ -50,6 +52,8 @@ public:
     bool is_hungry() const { return backoff_ > std::chrono::milliseconds(0); }
 
 private:
+    int jobs_in(std::chrono::milliseconds time, Time now) const;
+
     PacingSettings settings_;
     Time next_poll_{};
     std::chrono::milliseconds backoff_{0};  // 0 while claims come back full

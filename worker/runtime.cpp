@@ -280,6 +280,7 @@ int Process::run() {
     metrics_.set_probes(
         {[this] { return pool_.stats(); },
          [this] {
+             engine_.count_ended();
              const Engine::Snapshot engine = engine_.snapshot();
              return EngineSnapshot{
                  engine.running, engine.unstarted, maintenance_.is_leader(), control_.heartbeat_age()

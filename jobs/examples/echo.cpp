@@ -38,7 +38,7 @@ asio::awaitable<Outcome> echo(JobContext& context, EchoArgs args) {
     if (context.job().attempt <= static_cast<std::int64_t>(args.fail_times.value_or(0))) {
         co_return Retry{fmt::format("attempt {} fails, as its args ask", context.job().attempt), {}};
     }
-    co_return Complete{context.job().args};
+    co_return Complete{context.job().args.value()};
 }
 
 }  // namespace jobs::examples

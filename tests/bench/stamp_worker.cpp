@@ -22,7 +22,7 @@ std::FILE* stamps() {
 boost::asio::awaitable<jobs::Outcome> stamp(jobs::JobContext& context) {
     timespec now{};
     clock_gettime(CLOCK_MONOTONIC, &now);
-    const std::int64_t n = context.job().args.as_object().at("n").to_number<std::int64_t>();
+    const std::int64_t n = context.job().args.value().as_object().at("n").to_number<std::int64_t>();
     std::fprintf(stamps(), "%lld %lld\n", static_cast<long long>(n), now.tv_sec * 1'000'000'000LL + now.tv_nsec);
     co_return jobs::Complete{};
 }

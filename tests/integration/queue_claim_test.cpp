@@ -167,6 +167,27 @@ TEST_CASE("claim_bundles fills a claim with a part of the last bundle", "[queue]
     CHECK(queue.holds(24));
 }
 
+TEST_CASE("a large claim takes its last bundle whole", "[queue][claim][db]") {
+    tests::QueueFixture queue;
+    queue.add_rows({.rows = 18, .jobs = 63});
+    CHECK(jobs_of(queue.claim(queue.add_worker(), 1'008 - 63 - 1)).size() == 1'008 - 63 - 1);
+    CHECK(jobs_of(queue.claim(queue.add_worker(), 1'009)).size() == 18 * 63 - (1'008 - 63 - 1));
+    CHECK(queue.value("select count(*) from task_queue.bundles where state = 1") == "0");
+}
+
+TEST_CASE("claim_bundles ends where the args become too many bytes", "[queue][claim][db]") {
+    tests::QueueFixture queue;
+    queue.add_rows({.rows = 3});
+    queue.database.psql(
+        "update task_queue.bundles set args = (select json_build_array(string_agg(md5(i::text), '')) "
+        "from generate_series(1, 600000) i)"
+    );  // 19 MB each
+    CHECK(queue.claim(queue.add_worker(), 10).size() == 1);
+    CHECK(queue.claim(queue.add_worker(), 10).size() == 1);
+    queue.database.psql("update task_queue.bundles set args = '[1]'");
+    CHECK(queue.value("select count(*) from task_queue.bundles where state = 1") == "1");
+}
+
 TEST_CASE("claim_bundles keeps every job's args when it cuts a bundle with gaps", "[queue][claim][db]") {
     tests::QueueFixture queue;
     queue.add_row({.jobs = 20});

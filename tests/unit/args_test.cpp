@@ -1,33 +1,94 @@
 #include "worker/args.hpp"
 
+#include "jobs/args.hpp"
 #include "tests/support/catch.hpp"
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <random>
 
 using namespace worker;
 
-TEST_CASE("read_args blames only the jobs whose own args cannot be read", "[worker][args]") {
-    queue::Bundle bundle;
-    bundle.id = queue::RowId{128};
-    bundle.pending = 0b1111;
-    queue::Mask broken = 0;
+namespace {
 
-    bundle.args = R"([{"a": 1}, [2, 3], "x,]", null])";
-    CHECK(read_args(bundle, broken).size() == 4);
-    CHECK(broken == 0);
+std::vector<std::string> elements(const std::string& array) {
+    const ArgsText text(array);
+    std::vector<std::string> elements;
+    for (std::size_t i = 0; i < text.size(); ++i) elements.emplace_back(text.element(i));
+    return elements;
+}
 
-    bundle.args = R"([{"a": [1, "]"]}, "lone \ud800 surrogate", "quo\"te, ok", {"b": {}}])";
-    const boost::json::array args = read_args(bundle, broken);
-    REQUIRE(args.size() == 4);
-    CHECK(broken == 0b0010);
-    CHECK(args[2] == "quo\"te, ok");
-    CHECK(args[3].is_object());
+boost::json::value random_json(std::mt19937& random, int depth) {
+    const std::string_view letters = "a\"\\,[]{}: \n";
+    const auto text = [&] {
+        std::string text;
+        for (auto left = random() % 6; left > 0; --left) text += letters[random() % letters.size()];
+        return text;
+    };
+    switch (random() % (depth > 0 ? 5 : 3)) {
+        case 0:
+            return text().c_str();
+        case 1:
+            return random() % 100;
+        case 2:
+            return nullptr;
+        case 3: {
+            boost::json::array array;
+            for (auto left = random() % 4; left > 0; --left) array.push_back(random_json(random, depth - 1));
+            return array;
+        }
+        default: {
+            boost::json::object object;
+            for (auto left = random() % 4; left > 0; --left) object[text()] = random_json(random, depth - 1);
+            return object;
+        }
+    }
+}
 
-    broken = 0;
-    bundle.args = "[1, 2]";  // too short
-    read_args(bundle, broken);
-    CHECK(broken == 0b1100);
+}  // namespace
 
-    broken = 0;
-    bundle.args = "[" + std::string(400, '[') + std::string(400, ']') + ", 1, 2, 3]";
-    read_args(bundle, broken);
-    CHECK(broken == 0);
+TEST_CASE("ArgsText cuts an array into the texts of its elements", "[worker][args]") {
+    CHECK(
+        elements(R"([{"a": 1}, [2, 3],"x,]", null])") ==
+        std::vector<std::string>{R"({"a": 1})", " [2, 3]", R"("x,]")", " null"}
+    );
+    CHECK(
+        elements(R"( [{"a": [1, "]"]},"lone \ud800","quo\"te, ok\\",{"b": {}}] )") ==
+        std::vector<std::string>{R"({"a": [1, "]"]})", R"("lone \ud800")", R"("quo\"te, ok\\")", R"({"b": {}})"}
+    );
+    CHECK(ArgsText("[1]").element(1).empty());
+    CHECK(ArgsText().element(0).empty());
+}
+
+TEST_CASE("ArgsText finds again what any array was made of", "[worker][args]") {
+    std::mt19937 random(7);
+    for (int round = 0; round < 3'000; ++round) {
+        boost::json::array array;
+        for (auto left = 1 + random() % 5; left > 0; --left) array.push_back(random_json(random, 3));
+        const ArgsText text(boost::json::serialize(array));
+        REQUIRE(text.size() == array.size());
+        for (std::size_t i = 0; i < array.size(); ++i) {
+            const std::string_view element = text.element(i);
+            REQUIRE(boost::json::parse({element.data(), element.size()}) == array[i]);
+        }
+    }
+}
+
+TEST_CASE("Args are read when they are asked for, and tell of what cannot be read", "[jobs][args]") {
+    const auto owner = std::make_shared<const std::string>(R"({"a": [1, 2]})");
+    jobs::Args args(owner, *owner);
+    CHECK(args.value().at("a").as_array().size() == 2);
+    CHECK(&args.value() == &args.value());
+    const jobs::Args copy = args;
+    CHECK(copy.value() == args.value());
+    CHECK(jobs::Args().value().is_null());
+    const std::string deep = std::string(400, '[') + std::string(400, ']');
+    CHECK_NOTHROW(jobs::Args(nullptr, deep).value());
+    const std::string deeper = std::string(700, '[') + std::string(700, ']');
+    for (const std::string_view bad : {std::string_view(deeper), std::string_view(R"("\ud800")"), std::string_view()}) {
+        const jobs::Args unreadable(nullptr, bad);
+        CHECK_THROWS_AS(unreadable.value(), jobs::ArgsError);
+        CHECK_THROWS_AS(unreadable.value(), jobs::ArgsError);
+    }
 }

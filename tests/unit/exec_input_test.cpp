@@ -121,7 +121,7 @@ TEST_CASE("job_environment leaves out what the system would refuse", "[jobs][exe
     boost::json::object many;
     for (int number = 0; number < 20; ++number) many["k" + std::to_string(number)] = long_text;
     Job job = a_job();
-    job.args = many;
+    job.args = boost::json::value(many);
     std::size_t bytes = 0;
     for (const std::string& entry : job_environment({}, job)) bytes += entry.size();
     CHECK(bytes > std::size_t{400} * 1024);

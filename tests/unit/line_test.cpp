@@ -43,6 +43,26 @@ TEST_CASE("Line starts the most urgent row first, and a row's jobs in ascending 
     CHECK(line.unstarted() == 0);
 }
 
+TEST_CASE("Line knows how many bytes of args wait in it", "[worker][line]") {
+    Kinds kinds;
+    Line line;
+    const auto two = held(kinds.run_plain, 128, 0b11);
+    two->args = ArgsText("[1, 2]");
+    const auto one = held(kinds.run_plain, 256, 0b1);
+    one->args = ArgsText("[3]");
+    line.add(two);
+    line.add(one);
+    CHECK(line.unstarted_bytes() == 9);
+    line.next();
+    CHECK(line.unstarted_bytes() == 9);
+    line.next();
+    CHECK(line.unstarted_bytes() == 3);
+    line.drop(queue::RowId{128}, queue::ClaimNumber{7}, 0b11);
+    CHECK(line.unstarted_bytes() == 3);
+    line.drop_unstarted();
+    CHECK(line.unstarted_bytes() == 0);
+}
+
 TEST_CASE("Line holds the limits of kinds and queues, and lets others pass", "[worker][line]") {
     Kinds kinds;
     Line line;

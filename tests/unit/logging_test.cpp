@@ -93,7 +93,7 @@ TEST_CASE("job_fields names a job without its args", "[worker][logging]") {
     jobs::Job job;
     job.id = queue::JobId{129};
     job.kind = "mail";
-    job.args = {{"password", "hunter2"}};
+    job.args = boost::json::value{{"password", "hunter2"}};
     const Fields single = job_fields(job, queue::WorkerId{3});
     CHECK(to_text_line({a_time, "info", "m", &single}).ends_with("m  job_id=129 kind=mail attempt=1 worker_id=3\n"));
     job.batch = "0b5c";

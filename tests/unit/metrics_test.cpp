@@ -96,19 +96,33 @@ TEST_CASE("a scrape reads the pool once and shows SQLAlchemy's numbers", "[worke
     CHECK_THAT(text, !Contains("task_worker_jobs_running"));
 }
 
+namespace {
+AttemptTally one(AttemptEnd end, std::chrono::nanoseconds took) {
+    AttemptTally tally;
+    tally.add(end, took);
+    return tally;
+}
+}  // namespace
+
 TEST_CASE("attempts count for their kind, those of unregistered kinds for other", "[worker][metrics]") {
     const Metrics metrics("0.1.0", {"mail", "thumbnail"});
     const KindMetrics& mail = metrics.of_kind("mail");
-    for (int i = 0; i < 3; ++i) mail.count(AttemptEnd::completed, 20ms);
-    mail.count(AttemptEnd::retried, 2s);
-    for (int i = 0; i < 500; ++i) metrics.of_kind("made-up-" + std::to_string(i)).count(AttemptEnd::discarded, 1ms);
+    AttemptTally tally;
+    for (int i = 0; i < 3; ++i) tally.add(AttemptEnd::completed, 20ms);
+    tally.add(AttemptEnd::retried, 2h);
+    mail.count(tally);
+    for (int i = 0; i < 500; ++i)
+        metrics.of_kind("made-up-" + std::to_string(i)).count(one(AttemptEnd::discarded, 1ms));
     const std::string text = metrics.to_text();
     CHECK_THAT(text, Contains("task_worker_jobs_finished_total{kind=\"mail\",outcome=\"completed\"} 3\n"));
     CHECK_THAT(text, Contains("task_worker_jobs_finished_total{kind=\"mail\",outcome=\"retried\"} 1\n"));
     CHECK_THAT(text, Contains("task_worker_jobs_finished_total{kind=\"thumbnail\",outcome=\"completed\"} 0\n"));
     CHECK_THAT(text, Contains("task_worker_jobs_finished_total{kind=\"other\",outcome=\"discarded\"} 500\n"));
     CHECK_THAT(text, Contains("task_worker_job_duration_seconds_bucket{kind=\"mail\",le=\"0.05\"} 3\n"));
+    CHECK_THAT(text, Contains("task_worker_job_duration_seconds_bucket{kind=\"mail\",le=\"3600\"} 3\n"));
     CHECK_THAT(text, Contains("task_worker_job_duration_seconds_count{kind=\"mail\"} 4\n"));
+    CHECK_THAT(text, Contains("task_worker_job_duration_seconds_sum{kind=\"mail\"} 7200.06\n"));
+    CHECK_THAT(text, Contains("task_worker_job_duration_seconds_bucket{kind=\"other\",le=\"0.001\"} 500\n"));
     CHECK_THAT(text, !Contains("made-up"));
 }
 
@@ -199,7 +213,7 @@ TEST_CASE("metrics may be counted and scraped by several threads at once", "[wor
     for (int thread = 0; thread < 4; ++thread) {
         threads.emplace_back([&] {
             for (int i = 0; i < 500; ++i) {
-                metrics.of_kind("mail").count(AttemptEnd::completed, 1ms);
+                metrics.of_kind("mail").count(one(AttemptEnd::completed, 1ms));
                 hooks.on_statement("s" + std::to_string(i % 10), 1ms, nullptr);
                 metrics.set_queues({{.queue = "default", .available = i}});
                 if (i % 100 == 0) metrics.to_text();

@@ -40,7 +40,8 @@ TEST_CASE("Pacing asks for the free slots, and more when jobs start fast", "[wor
     CHECK(pacing.wanted({.running = 10}, now + 200ms) == 100);
     CHECK(pacing.wanted({.running = 10, .unstarted = 100, .startable = 0}, now + 200ms) == 0);  // limits hold them back
     CHECK(pacing.wanted({.claiming = false}, now + 200ms) == 0);
-    CHECK(pacing.wanted({.running = 10}, now + 10s) == 0);  // measured too long ago
+    CHECK(pacing.wanted({.running = 9, .bytes = 32 << 20}, now + 200ms) == 1);  // large args: for the free slots alone
+    CHECK(pacing.wanted({.running = 10}, now + 10s) == 0);                      // measured too long ago
 }
 
 TEST_CASE("Pacing writes outcomes at once when nothing else is to start, else after the linger", "[worker][pacing]") {
@@ -83,4 +84,10 @@ TEST_CASE(
     pacing.asked();
     pacing.claimed(100, 50, now);
     CHECK(pacing.due({.running = 10, .outcomes = 5'000, .outcomes_since = now, .rounds = 1}, now) == std::nullopt);
+    // The faster jobs run, the more of them are worth a round: those of 4 ms.
+    pacing.claimed(100, 100, now);
+    for (int i = 1; i <= 10; ++i) pacing.started(50'000, now + i * 100ms);
+    const auto later = now + 1s;
+    CHECK(pacing.due({.running = 10, .outcomes = 1'900, .rounds = 1, .asked = 4'000}, later) == std::nullopt);
+    CHECK(pacing.due({.running = 10, .outcomes = 2'000, .rounds = 1, .asked = 4'000}, later) == later);
 }

@@ -47,7 +47,7 @@ Job a_job(std::string_view args) {
 template <class T>
 Problems problems_of(std::string_view args, T& target) {
     Problems problems;
-    decode(a_job(args).args, "", target, problems);
+    decode(a_job(args).args.value(), "", target, problems);
     return problems;
 }
 
