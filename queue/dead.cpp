@@ -64,7 +64,7 @@ const db::Statement redrive_dead_jobs_sql{"redrive_dead_jobs", R"sql(
             json_build_array(p.args)
         from picked p
         on conflict (unique_key) where unique_key is not null do nothing
-        returning id, batch_id
+        returning id, queue_id, batch_id
     ), gone as (
         delete from task_queue.dead_jobs d where d.id = any (array(select r.id & ~64::bigint from revived r))
     ), counted as (
@@ -73,8 +73,12 @@ const db::Statement redrive_dead_jobs_sql{"redrive_dead_jobs", R"sql(
         from revived r
         where r.batch_id is not null
         group by r.batch_id
+    ), woken as materialized (
+        select task_queue.wake_workers(q.name)
+        from task_queue.queues q
+        where q.id in (select r.queue_id from revived r)
     )
-    select r.id & ~64::bigint from revived r
+    select r.id & ~64::bigint, (select count(*) from woken) from revived r
 )sql"};
 
 asio::awaitable<std::vector<JobId>> redrive_dead_jobs(db::Session& session, DeadFilter filter) {

@@ -4,24 +4,27 @@
 
 namespace queue {
 
-// clock_timestamp(), because the statement may have waited for another candidate's.
-const db::Statement take_leadership_sql{"take_leadership", R"sql(
-    insert into task_queue.leaders as l (worker_id, expires_at)
-    select id, clock_timestamp() + make_interval(secs => $2::float8)
-    from task_queue.workers
-    where id = $1::bigint and dead_at is null
-    on conflict (singleton) do update
-    set worker_id = excluded.worker_id, expires_at = clock_timestamp() + make_interval(secs => $2::float8),
-        elected_at = case when l.worker_id = excluded.worker_id then l.elected_at else clock_timestamp() end,
-        updated_at = clock_timestamp()
-    where l.worker_id = excluded.worker_id or l.expires_at < clock_timestamp()
-    returning worker_id
+const db::Statement look_sql{"look", R"sql(
+    select leads, workers, beats, next_run, coalesce(changes, false), coalesce(batches, false),
+        coalesce(rescues, false), coalesce(last_base, 0)
+    from task_queue.look($1::bigint, $2::bigint * interval '1 millisecond', $3::bigint)
 )sql"};
 
-boost::asio::awaitable<bool> take_leadership(db::Session& session, WorkerId worker, std::chrono::milliseconds lease) {
-    const double seconds = std::chrono::duration<double>(lease).count();
-    const db::Rows rows = co_await session.execute(take_leadership_sql, worker, seconds);
-    co_return !rows.empty();
+boost::asio::awaitable<Look> look(db::Session& session, LookRequest request) {
+    const db::Rows rows =
+        co_await session.execute(look_sql, request.worker, std::int64_t{request.lease.count()}, request.after);
+    const db::Row row = rows.front();
+    Look look;
+    look.leads = row.get<bool>(0);
+    const auto workers = row.get<std::vector<std::int64_t>>(1);
+    const auto beats = row.get<std::vector<std::int64_t>>(2);
+    for (std::size_t i = 0; i < workers.size(); ++i) look.beats.push_back({WorkerId{workers[i]}, beats.at(i)});
+    if (const auto next = row.get<std::optional<std::int64_t>>(3)) look.next_run = std::chrono::milliseconds(*next);
+    look.changes = row.get<bool>(4);
+    look.batches = row.get<bool>(5);
+    look.rescues = row.get<bool>(6);
+    look.last = row.get<RowId>(7);
+    co_return look;
 }
 
 const db::Statement yield_leadership_sql{"yield_leadership", R"sql(

@@ -37,6 +37,7 @@ struct Queue {
     std::string name{};
     bool paused = false;
     std::optional<int> concurrency{};  // started jobs of one worker process; empty: no limit
+    bool operator==(const Queue&) const = default;
 };
 
 // Every queue, in the order of their ids.

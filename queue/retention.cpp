@@ -93,4 +93,28 @@ boost::asio::awaitable<int> prune_workers(db::Session& session, std::chrono::sec
     return prune(session, prune_workers_sql, keep, rows);
 }
 
+// A job that runs again by now has reported anew, or is found running.
+const db::Statement prune_task_progress_sql{"prune_task_progress", R"sql(
+    delete from task_queue.task_progress
+    where updated_at < now() - make_interval(secs => $1::bigint)
+      and job_id = any (array(
+          select p.job_id
+          from task_queue.task_progress p
+          where p.updated_at < now() - make_interval(secs => $1::bigint)
+            and (
+                select b.id
+                from task_queue.bundles b
+                where b.id = any (task_queue.row_ids(p.job_id)) and b.state = 2
+                  and b.pending >> (p.job_id & 127)::integer & 1 = 1
+                limit 1
+            ) is null
+          limit $2::integer
+          for update skip locked
+      ))
+)sql"};
+
+boost::asio::awaitable<int> prune_task_progress(db::Session& session, std::chrono::seconds keep, int rows) {
+    return prune(session, prune_task_progress_sql, keep, rows);
+}
+
 }  // namespace queue

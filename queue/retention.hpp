@@ -30,5 +30,7 @@ boost::asio::awaitable<int> prune_batches(db::Session& session, std::chrono::sec
 boost::asio::awaitable<int> prune_enqueue_keys(db::Session& session, std::chrono::seconds keep, int rows);
 // Workers that a running row still names stay. After fix_plans.
 boost::asio::awaitable<int> prune_workers(db::Session& session, std::chrono::seconds keep, int rows);
+// Reports of jobs that do not run: of one that ended while its report was on its way. After fix_plans.
+boost::asio::awaitable<int> prune_task_progress(db::Session& session, std::chrono::seconds keep, int rows);
 
 }  // namespace queue

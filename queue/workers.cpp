@@ -24,17 +24,8 @@ boost::asio::awaitable<WorkerId> register_worker(db::Session& session, NewWorker
     co_return rows.front().get<WorkerId>(0);
 }
 
-// Index: ix_bundles_worker_id_cancel_requested.
 const db::Statement record_heartbeat_sql{"record_heartbeat", R"sql(
-    with beating as (
-        update task_queue.workers
-        set beat = beat + 1, heartbeat_at = clock_timestamp(), updated_at = now()
-        where id = $1::bigint and dead_at is null
-        returning id
-    )
-    select b.id, b.claim_number, b.cancel_requested & b.pending
-    from beating
-    left join task_queue.bundles b on b.worker_id = $1::bigint and b.cancel_requested <> 0
+    select row_id, claim_number, jobs from task_queue.record_heartbeat($1::bigint)
 )sql"};
 
 boost::asio::awaitable<Heartbeat> record_heartbeat(db::Session& session, WorkerId worker) {

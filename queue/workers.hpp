@@ -22,7 +22,7 @@ struct NewWorker {
     std::string host{};
     std::string version{};
     std::vector<std::string> kinds{};   // served
-    std::vector<std::string> queues{};  // served
+    std::vector<std::string> queues{};  // served; none: all
 };
 
 // Adds a worker and returns its id, which no worker had before.
@@ -44,7 +44,7 @@ struct Heartbeat {
 // Counts a beat, unless the worker has been declared dead, and reads the requests to cancel. They are answered with
 // every beat until their jobs have ended.
 //
-// Transaction: the caller's, after fix_plans.
+// Transaction: the caller's. Locks workers.
 // Throws:      db::Error.
 boost::asio::awaitable<Heartbeat> record_heartbeat(db::Session& session, WorkerId worker);
 
@@ -67,7 +67,7 @@ struct Worker {
     std::string host{};
     std::string version{};
     std::vector<std::string> kinds{};
-    std::vector<std::string> queues{};
+    std::vector<std::string> queues{};  // none: all
     db::TimePoint started_at{};
     db::TimePoint heartbeat_at{};
     std::optional<db::TimePoint> dead_at{};

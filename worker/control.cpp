@@ -1,15 +1,14 @@
 #include "worker/control.hpp"
 
-#include "db/catalogue.hpp"
 #include "db/pipeline.hpp"
-#include "queue/plans.hpp"
 #include "queue/wake.hpp"
+#include "worker/jitter.hpp"
 
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
 #include <optional>
-#include <random>
+#include <string>
 
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
@@ -21,14 +20,8 @@ namespace {
 constexpr std::chrono::milliseconds first_retry = 200ms;
 constexpr std::chrono::milliseconds longest_retry = 5s;
 constexpr std::chrono::milliseconds listen_check = 15s;
-constexpr std::chrono::milliseconds tick = 100ms;  // how late a deadline may be noticed
-
-// A tenth either way, so that a fleet started together does not beat together.
-std::chrono::milliseconds jittered(std::chrono::milliseconds period) {
-    thread_local std::minstd_rand random(std::random_device{}());
-    const double factor = std::uniform_real_distribution<double>(0.9, 1.1)(random);
-    return std::chrono::duration_cast<std::chrono::milliseconds>(period * factor);
-}
+constexpr std::chrono::milliseconds tick = 100ms;    // how late a deadline may be noticed
+constexpr std::chrono::milliseconds deaf_beat = 1s;  // and a cancelled job or a paused queue, without notifications
 
 }  // namespace
 
@@ -79,7 +72,8 @@ asio::awaitable<void> Control::beat() {
             failure = error;
         }
         check_lease();
-        std::chrono::milliseconds pause = jittered(config_.worker.heartbeat);
+        const auto period = listening_ ? config_.worker.heartbeat : std::min(config_.worker.heartbeat, deaf_beat);
+        std::chrono::milliseconds pause = jittered(period);
         if (failure) {
             session.reset();
             log_once(trouble_, LogLevel::warn, "heartbeat not accepted", {{"error", failure->what()}});
@@ -96,9 +90,14 @@ asio::awaitable<void> Control::beat() {
 asio::awaitable<void> Control::beat_once(db::Session& session) {
     const auto sent = Clock::now();
     const queue::WorkerId worker = worker_;
-    const auto answers =
-        co_await db::pipelined(session, queue::fix_plans(session), queue::record_heartbeat(session, worker));
-    const queue::Heartbeat& heartbeat = std::get<1>(answers);
+    queue::Heartbeat heartbeat;
+    if (listening_) {
+        heartbeat = co_await queue::record_heartbeat(session, worker);
+    } else {
+        auto answers =
+            co_await db::pipelined(session, queue::record_heartbeat(session, worker), engine_.refresh_queues(session));
+        heartbeat = std::move(std::get<0>(answers));
+    }
     if (!heartbeat.alive || suspended_) {
         co_await be_reborn(session);
         co_return;
@@ -151,17 +150,18 @@ asio::awaitable<void> Control::listen() {
             co_await queue::listen(session);
             listening_on_ = &session.connection();
             listening_ = true;
-            engine_.wake();  // what came meanwhile was not heard
+            engine_.set_listening(true);
+            co_await engine_.refresh_queues(session);  // what came meanwhile was not heard
+            engine_.wake();
             if (listen_trouble_.clear()) log(LogLevel::info, "listening again");
             retry = first_retry;
             while (!stopping_) {
                 const auto notification = co_await session.connection().wait_notification(listen_check);
-                if (!notification) {  // silent for long: is anybody there?
-                    co_await db::read_backend_pid(session);
-                } else if (notification->channel == queue::cancel_channel) {
-                    beat_wakeup_.notify();  // the heartbeat reads what is asked
+                // Silent for long: is anybody there?
+                if (!notification || notification->channel == queue::queues_channel) {
+                    co_await engine_.refresh_queues(session);
                 } else {
-                    engine_.wake();
+                    heed(*notification);
                 }
             }
         } catch (const db::Error& error) {
@@ -169,11 +169,23 @@ asio::awaitable<void> Control::listen() {
         }
         listening_ = false;
         listening_on_ = nullptr;
+        engine_.set_listening(false);
         if (stopping_) break;
         log_once(listen_trouble_, LogLevel::warn, "not listening, polling instead", {{"error", trouble}});
         co_await listen_wakeup_.wait_for(jittered(retry));
         retry = std::min(retry * 2, longest_retry);
     }
+}
+
+void Control::heed(const db::Notification& notification) {
+    if (notification.channel == queue::cancel_channel) {
+        const bool ours = notification.payload == std::to_string(static_cast<std::int64_t>(worker_.load()));
+        if (ours) beat_wakeup_.notify();  // the heartbeat reads what is asked
+        return;
+    }
+    const bool served =
+        self_.queues.empty() || std::ranges::find(self_.queues, notification.payload) != self_.queues.end();
+    if (served) engine_.wake();
 }
 
 void Control::stop() {

@@ -53,6 +53,7 @@ private:
     boost::asio::awaitable<void> be_reborn(db::Session& session);
     boost::asio::awaitable<db::Session> open(bool direct);
     void check_lease();
+    void heed(const db::Notification& notification);
 
     const boost::asio::any_io_executor executor_;
     const Config& config_;

@@ -3,6 +3,7 @@
 
 #include "queue/enqueue.hpp"
 #include "queue/names.hpp"
+#include "worker/jitter.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -10,6 +11,10 @@
 namespace asio = boost::asio;
 
 namespace worker {
+
+namespace {
+constexpr std::chrono::seconds quiet_poll{10};  // while notifications arrive
+}  // namespace
 
 Engine::Engine(EngineParts parts)
     : parts_(parts),
@@ -20,6 +25,7 @@ Engine::Engine(EngineParts parts)
           {parts.config.worker.concurrency,
            parts.config.worker.prefetch,
            parts.config.worker.poll,
+           jittered(quiet_poll),
            parts.config.worker.linger}
       ),
       abandoned_(2 * (parts.config.database.connection.statement_timeout + parts.config.database.connection.grace)),
@@ -58,20 +64,35 @@ asio::awaitable<void> Engine::prepare() {
     take_queues(queues);
 }
 
-asio::awaitable<void> Engine::refresh_queues() {
-    db::Session session = co_await parts_.pool.checkout();
+asio::awaitable<void> Engine::refresh_queues(db::Session& session) {
     const std::vector<queue::Queue> queues = co_await queue::read_queues(session);
-    const std::lock_guard lock(mutex_);
-    take_queues(queues);
+    bool changed = false;
+    {
+        const std::lock_guard lock(mutex_);
+        changed = take_queues(queues);
+    }
+    if (changed) wake();  // jobs may be waiting in one that was paused
 }
 
-void Engine::take_queues(const std::vector<queue::Queue>& queues) {
+// Answers whether anything changed. Under the mutex.
+bool Engine::take_queues(const std::vector<queue::Queue>& queues) {
     const std::vector<std::string>& served = parts_.config.worker.queues;
-    queues_.clear();
+    std::map<queue::QueueId, queue::Queue> taken;
     for (const queue::Queue& queue : queues) {
         line_.set_queue_limit(queue.id, queue.concurrency.value_or(0));
-        if (served.empty() || std::ranges::find(served, queue.name) != served.end()) queues_[queue.id] = queue;
+        if (served.empty() || std::ranges::find(served, queue.name) != served.end()) taken[queue.id] = queue;
     }
+    const bool changed = taken != queues_;
+    queues_ = std::move(taken);
+    return changed;
+}
+
+void Engine::set_listening(bool listening) {
+    {
+        const std::lock_guard lock(mutex_);
+        pacing_.set_listening(listening);
+    }
+    wakeup_.notify();
 }
 
 void Engine::wake() {

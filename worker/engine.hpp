@@ -75,8 +75,10 @@ public:
     void adopt(queue::WorkerId worker);
     // Asks handlers to stop whose time is up.
     void stop_overdue(Clock::time_point now);
-    // Reads the queues again: paused ones are not claimed from.
-    boost::asio::awaitable<void> refresh_queues();
+    // Reads the queues again: paused ones are not claimed from. Throws: db::Error.
+    boost::asio::awaitable<void> refresh_queues(db::Session& session);
+    // Whether wake() is called for what is enqueued: looks at an empty line become rare.
+    void set_listening(bool listening);
 
     enum class Phase {
         running,
@@ -154,7 +156,7 @@ private:
     void failed(Round round, const db::Error& error);
     void hold(std::shared_ptr<HeldBundle> held, Clock::time_point now);
     boost::asio::awaitable<void> warn_unknown_kinds();
-    void take_queues(const std::vector<queue::Queue>& queues);
+    bool take_queues(const std::vector<queue::Queue>& queues);
     std::vector<queue::LaneCursor> lanes(const Round& round, Clock::time_point now);
     void move_cursors(
         const Round& round, const std::vector<std::shared_ptr<HeldBundle>>& claimed, bool full, Clock::time_point now
@@ -213,7 +215,8 @@ private:
     bool alone_ = false;                                       // a suspect runs: nothing beside it
     std::set<queue::KindId> unknown_kinds_;                    // claimed without a handler, not yet told
     std::map<queue::KindId, Clock::time_point> told_unknown_;  // when each was told last
-    Clock::time_point next_suspect_{};
+    Clock::time_point next_suspect_{};                         // at a wake-up, which a rescue sends
+    Clock::time_point next_idle_suspect_{};                    // without one: rarer and rarer
     double jobs_per_row_ = 1.0;
     std::size_t first_queue_ = 0;      // rotates, so that queues of one priority take turns
     Clock::time_point quiet_until_{};  // after a failed round

@@ -60,10 +60,11 @@ Engine::Round Engine::plan(Clock::time_point now) {
     ++rounds_;
     if (progress_.due() && *progress_.due() <= now) round.progress = progress_.take(now);
     if (round.claims && load.running == 0 && load.unstarted == 0 && load.rounds == 0 && !sweeping_ &&
-        now >= next_suspect_) {
+        now >= (pacing_.is_woken() ? next_suspect_ : next_idle_suspect_)) {
         round.wants_suspect = true;
         asking_suspect_ = true;
         next_suspect_ = now + suspect_interval;
+        next_idle_suspect_ = now + std::max<Clock::duration>(suspect_interval, 4 * pacing_.backoff());
     }
     if (!round.claims) {
         round.clears_hungry = hungry_ && load.rounds == 0 && !pacing_.is_hungry() && now - full_since_ > full_enough;

@@ -1,19 +1,18 @@
 #include "worker/maintenance.hpp"
 
 #include "db/pipeline.hpp"
-#include "db/transaction.hpp"
 #include "queue/batches.hpp"
 #include "queue/depth.hpp"
-#include "queue/leader.hpp"
 #include "queue/names.hpp"
 #include "queue/plans.hpp"
 #include "queue/promote.hpp"
 #include "queue/rescue.hpp"
 #include "queue/retention.hpp"
+#include "worker/jitter.hpp"
 #include "worker/startup.hpp"
 
 #include <algorithm>
-#include <array>
+#include <utility>
 
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
@@ -21,24 +20,29 @@ using namespace std::chrono_literals;
 namespace worker {
 
 namespace {
-constexpr std::chrono::milliseconds lead_for = 8s;
-constexpr std::chrono::milliseconds election_period = 2s;
+constexpr std::chrono::milliseconds lead_for = 3s;
+constexpr std::chrono::milliseconds watch_period = 1500ms;  // of those who do not lead: a dead leader is missed in 5 s
+constexpr std::chrono::milliseconds soonest = 50ms;         // where a job is known to be due then
+constexpr std::chrono::milliseconds shortest_pause = 200ms;
+constexpr std::chrono::milliseconds longest_pause = 1s;  // how late a job enqueued with a short delay may start
 constexpr std::chrono::milliseconds pause_after_failure = 500ms;
-constexpr std::chrono::milliseconds refresh_period = 1s;  // how late a paused queue may be noticed
-constexpr std::chrono::milliseconds promote_period = 200ms;
 constexpr std::chrono::milliseconds fold_period = 500ms;
 constexpr std::chrono::milliseconds measure_period = 5s;
-constexpr std::chrono::milliseconds budget_period = 5s;
+constexpr std::chrono::milliseconds empty_measure_period = 30s;
+constexpr std::chrono::milliseconds budget_period = 30s;
 constexpr std::chrono::milliseconds prune_period = 60s;
 constexpr std::chrono::milliseconds history_period = 600s;
+constexpr std::chrono::milliseconds late_period = 10s;  // commits that come later than this wait for a poll
 constexpr int promote_rows = 1'000;
 constexpr int rescue_rows = 100;
+constexpr int most_rounds = 20;  // of one step, until the others have their turn
 constexpr int cancel_rows = 1'000;
 constexpr int prune_rows = 1'000;
 constexpr int depth_rows = 10'000;
 constexpr int days_ahead = 7;
 constexpr std::chrono::seconds keep_keys = 24h;
 constexpr std::chrono::seconds keep_workers = 1h;
+constexpr std::chrono::seconds keep_progress = 60s;
 }  // namespace
 
 Maintenance::Maintenance(
@@ -49,14 +53,14 @@ Maintenance::Maintenance(
     Metrics& metrics,
     std::function<queue::WorkerId()> worker
 )
-    : executor_(executor),
-      pool_(pool),
+    : pool_(pool),
       config_(config),
       engine_(engine),
       metrics_(metrics),
       worker_(std::move(worker)),
-      wakeup_(executor),
-      rescue_period_(std::clamp<std::chrono::milliseconds>(config.worker.lease_timeout / 8, 50ms, 1s)),
+      wakeup_(std::move(executor)),
+      pause_(shortest_pause),
+      watch_period_(std::clamp<std::chrono::milliseconds>(config.worker.lease_timeout / 8, 50ms, watch_period)),
       watchman_(config.worker.lease_timeout, config.worker.lease_timeout / 2) {}
 
 void Maintenance::stop() {
@@ -67,39 +71,17 @@ void Maintenance::stop() {
 asio::awaitable<void> Maintenance::run() {
     while (!stopping_) {
         std::string failure;
+        auto pause = pause_after_failure;
         try {
-            const auto now = Clock::now();
-            if (now >= next_election_) {
-                db::Session session = co_await pool_.checkout();
-                const bool leads = co_await queue::take_leadership(session, worker_(), lead_for);
-                if (leads && !leader_) {
-                    watchman_.forget();
-                    log(LogLevel::info, "leading: this worker does the maintenance");
-                }
-                leader_ = leads;
-                if (!leads) {
-                    metrics_.set_queues({});
-                    metrics_.set_budget({});
-                }
-                next_election_ = now + election_period;
-            }
-            if (now >= next_refresh_) {
-                co_await engine_.refresh_queues();
-                next_refresh_ = now + refresh_period;
-            }
-            if (leader_) co_await lead();
+            pause = co_await look();
             if (trouble_.clear()) log(LogLevel::info, "maintenance works again");
         } catch (const db::Error& error) {
             failure = error.what();
         }
         if (!failure.empty()) {
             log_once(trouble_, LogLevel::warn, "maintenance failed, it will be tried again", {{"error", failure}});
-            co_await wakeup_.wait_for(pause_after_failure);
-            continue;
         }
-        const auto next =
-            leader_ ? std::min({next_election_, next_promote_, next_fold_, next_rescue_}) : next_election_;
-        co_await wakeup_.wait_until(std::max(next, Clock::now() + 10ms));
+        co_await wakeup_.wait_for(pause);
     }
     if (!leader_) co_return;
     try {
@@ -111,7 +93,37 @@ asio::awaitable<void> Maintenance::run() {
     leader_ = false;
 }
 
-asio::awaitable<void> Maintenance::lead() {
+// Answers when to look again.
+asio::awaitable<std::chrono::milliseconds> Maintenance::look() {
+    queue::Look look;
+    {
+        db::Session session = co_await pool_.checkout();
+        look = co_await queue::look(session, {worker_(), lead_for, late_after_});
+    }
+    // Everybody watches, so that a new leader need not begin anew.
+    const std::vector<queue::SeenBeat> silent = watchman_.observe(look.beats, Clock::now());
+    if (look.leads != leader_) change_lead(look.leads);
+    if (!look.leads) co_return jittered(watch_period_);
+    const bool found = co_await lead(look, silent);
+    pause_ = std::min({found ? shortest_pause : 2 * pause_, longest_pause, watch_period_});
+    if (found || !look.next_run) co_return pause_;
+    co_return std::min(std::max(*look.next_run, soonest), pause_);
+}
+
+void Maintenance::change_lead(bool leads) {
+    leader_ = leads;
+    late_after_ = {};
+    late_next_ = {};
+    if (leads) {
+        log(LogLevel::info, "leading: this worker does the maintenance");
+    } else {
+        metrics_.set_queues({});
+        metrics_.set_budget({});
+    }
+}
+
+// Does what there is to do and answers whether there was anything.
+asio::awaitable<bool> Maintenance::lead(const queue::Look& look, const std::vector<queue::SeenBeat>& silent) {
     const auto now = Clock::now();
     const auto due = [now](Clock::time_point& next, std::chrono::milliseconds period) {
         if (now < next) return false;
@@ -122,45 +134,57 @@ asio::awaitable<void> Maintenance::lead() {
         co_await keep_history();
         next_history_ = now + history_period;  // after it succeeded
     }
-    if (due(next_promote_, promote_period)) co_await promote();
-    if (due(next_fold_, fold_period)) co_await fold();
-    if (due(next_rescue_, rescue_period_)) co_await rescue();
-    if (due(next_measure_, measure_period)) co_await measure();
+    if (due(next_late_, late_period)) late_after_ = std::exchange(late_next_, look.last);
+    const bool runs = look.next_run && *look.next_run <= 0ms;
+    if (runs) co_await promote();
+    if ((look.changes || look.batches) && due(next_fold_, fold_period)) co_await fold(look);
+    if (!silent.empty()) co_await declare_dead(silent);
+    if (!silent.empty() || look.rescues) co_await rescue();
+    const bool nothing_new = measured_empty_ && measured_last_ == look.last;
+    if (now - measured_at_ >= (nothing_new ? empty_measure_period : measure_period)) {
+        co_await measure();
+        measured_at_ = now;
+        measured_last_ = look.last;
+    }
     if (due(next_budget_, budget_period)) co_await check_budget();
     if (due(next_prune_, prune_period)) co_await prune();
+    co_return runs || look.changes || look.batches || look.rescues;
 }
 
 asio::awaitable<void> Maintenance::promote() {
     db::Session session = co_await pool_.checkout();
-    const auto answers = co_await db::pipelined(
-        session, queue::fix_plans(session), queue::promote_jobs(session, db::TimePoint{}, promote_rows)
-    );
-    const queue::Promoted& promoted = std::get<1>(answers);
-    if (promoted.rows > 0) engine_.came_back(std::ranges::min(promoted.lanes, {}, &queue::Refilled::lowest).lowest);
-    if (promoted.more) next_promote_ = {};
+    for (int round = 0; round < most_rounds; ++round) {
+        const auto answers = co_await db::pipelined(
+            session, queue::fix_plans(session), queue::promote_jobs(session, db::TimePoint{}, promote_rows)
+        );
+        const queue::Promoted& promoted = std::get<1>(answers);
+        if (promoted.rows > 0) engine_.came_back(std::ranges::min(promoted.lanes, {}, &queue::Refilled::lowest).lowest);
+        if (!promoted.more) break;
+    }
 }
 
-asio::awaitable<void> Maintenance::fold() {
-    const queue::Folded folded =
-        co_await db::transact(pool_, [](db::Session& session) { return queue::fold_batch_changes(session); });
-    if (!folded.finished.empty()) engine_.wake();  // callbacks were enqueued
+asio::awaitable<void> Maintenance::fold(const queue::Look& look) {
     db::Session session = co_await pool_.checkout();
-    co_await queue::seal_due_batches(session, 100);
-    co_await queue::cancel_remaining_jobs(session, cancel_rows);
+    if (look.batches) {
+        co_await queue::seal_due_batches(session, 100);
+        co_await queue::cancel_remaining_jobs(session, cancel_rows);
+    }
+    const queue::Folded folded = co_await queue::fold_batch_changes(session);
+    if (!folded.finished.empty()) engine_.wake();  // callbacks were enqueued
+}
+
+asio::awaitable<void> Maintenance::declare_dead(const std::vector<queue::SeenBeat>& silent) {
+    db::Session session = co_await pool_.checkout();
+    for (const queue::WorkerId dead : co_await queue::declare_dead(session, silent)) {
+        log(LogLevel::warn,
+            "worker declared dead: its jobs go back to the line",
+            {{"worker_id", static_cast<std::int64_t>(dead)}});
+    }
 }
 
 asio::awaitable<void> Maintenance::rescue() {
     db::Session session = co_await pool_.checkout();
-    const std::vector<queue::Worker> workers = co_await queue::read_workers(session);
-    const std::vector<queue::SeenBeat> silent = watchman_.observe(workers, Clock::now());
-    if (!silent.empty()) {
-        for (const queue::WorkerId dead : co_await queue::declare_dead(session, silent)) {
-            log(LogLevel::warn,
-                "worker declared dead: its jobs go back to the line",
-                {{"worker_id", static_cast<std::int64_t>(dead)}});
-        }
-    }
-    for (int round = 0; round < 20; ++round) {
+    for (int round = 0; round < most_rounds; ++round) {
         const auto answers =
             co_await db::pipelined(session, queue::fix_plans(session), queue::rescue_jobs(session, rescue_rows));
         const queue::Rescued& rescued = std::get<1>(answers);
@@ -190,7 +214,12 @@ asio::awaitable<void> Maintenance::prune() {
     co_await queue::prune_dead_jobs(session, config_.retention.discarded, prune_rows);
     co_await queue::prune_batches(session, config_.retention.batches, prune_rows);
     co_await queue::prune_enqueue_keys(session, keep_keys, prune_rows);
-    co_await db::pipelined(session, queue::fix_plans(session), queue::prune_workers(session, keep_workers, prune_rows));
+    co_await db::pipelined(
+        session,
+        queue::fix_plans(session),
+        queue::prune_workers(session, keep_workers, prune_rows),
+        queue::prune_task_progress(session, keep_progress, prune_rows)
+    );
 }
 
 // The fleet was held against the server when each worker started; since then the server, or what other services take,
@@ -218,7 +247,9 @@ asio::awaitable<void> Maintenance::measure() {
     const auto answers =
         co_await db::pipelined(session, queue::fix_plans(session), queue::read_depth(session, lanes, depth_rows));
     std::vector<QueueDepth> depths;
+    measured_empty_ = true;
     for (const queue::QueueDepth& depth : std::get<1>(answers)) {
+        measured_empty_ = measured_empty_ && depth.available + depth.scheduled + depth.running == 0;
         const auto queue = std::ranges::find(queues, depth.queue, &queue::Queue::id);
         if (queue == queues.end()) continue;
         depths.push_back({queue->name, depth.scheduled, depth.available, depth.running, 0, depth.oldest.value_or(0ms)});

@@ -1,12 +1,12 @@
 #pragma once
 
 // Maintenance: what one elected worker of the fleet does for all. Promote due jobs, fold batches, rescue the jobs of
-// dead workers, look after the history. Every step is bounded, runs in a transaction of its own, and is tried again
-// later when it fails.
+// dead workers, look after the history. It asks once a second whether there is anything to do; every step is bounded,
+// runs in a transaction of its own, and is tried again later when it fails.
 
 #include "db/pool.hpp"
 #include "queue/ids.hpp"
-#include "queue/workers.hpp"
+#include "queue/leader.hpp"
 #include "worker/config.hpp"
 #include "worker/engine.hpp"
 #include "worker/logging.hpp"
@@ -43,34 +43,38 @@ public:
     bool is_leader() const { return leader_; }
 
 private:
-    boost::asio::awaitable<void> lead();
+    boost::asio::awaitable<std::chrono::milliseconds> look();
+    void change_lead(bool leads);
+    boost::asio::awaitable<bool> lead(const queue::Look& look, const std::vector<queue::SeenBeat>& silent);
     boost::asio::awaitable<void> promote();
-    boost::asio::awaitable<void> fold();
+    boost::asio::awaitable<void> fold(const queue::Look& look);
+    boost::asio::awaitable<void> declare_dead(const std::vector<queue::SeenBeat>& silent);
     boost::asio::awaitable<void> rescue();
     boost::asio::awaitable<void> keep_history();
     boost::asio::awaitable<void> prune();
     boost::asio::awaitable<void> measure();
     boost::asio::awaitable<void> check_budget();
 
-    const boost::asio::any_io_executor executor_;
     db::Pool& pool_;
     const Config& config_;
     Engine& engine_;
     Metrics& metrics_;
     const std::function<queue::WorkerId()> worker_;
     Wakeup wakeup_;
+    std::chrono::milliseconds pause_;  // between two looks of the leader: grows while there is nothing to do
     std::atomic<bool> stopping_ = false;
     std::atomic<bool> leader_ = false;
-    const std::chrono::milliseconds rescue_period_;  // several reads within half of lease_timeout
+    const std::chrono::milliseconds watch_period_;  // several reads within half of lease_timeout
     Watchman watchman_;
     SayOnce trouble_;
     SayOnce overrun_;
-    Clock::time_point next_election_{};
-    Clock::time_point next_refresh_{};
-    Clock::time_point next_promote_{};
+    queue::RowId late_after_{};  // where looks for late commits begin: where ids stood 10 to 20 s ago
+    queue::RowId late_next_{};
+    bool measured_empty_ = false;  // the queues, when ids stood at measured_last_
+    queue::RowId measured_last_{};
+    Clock::time_point next_late_{};
     Clock::time_point next_fold_{};
-    Clock::time_point next_rescue_{};
-    Clock::time_point next_measure_{};
+    Clock::time_point measured_at_{};
     Clock::time_point next_budget_{};
     Clock::time_point next_prune_{};
     Clock::time_point next_history_{};

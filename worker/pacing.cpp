@@ -11,7 +11,7 @@ constexpr std::chrono::milliseconds full_measure{4};
 constexpr int least_measure = 500;
 constexpr int most_measure = 4'000;
 constexpr std::size_t most_bytes = std::size_t{32} * 1024 * 1024;  // of args that wait for a slot
-constexpr std::chrono::milliseconds first_backoff{2};  // after a claim that came back short: 2, 4, 8 .. poll
+constexpr std::chrono::milliseconds first_backoff{2};  // after a claim that came back short: 2, 4, 8 ..
 constexpr std::chrono::milliseconds rate_window{50};
 }  // namespace
 
@@ -60,8 +60,14 @@ void Pacing::claimed(int asked, int got, Time now) {
         backoff_ = std::chrono::milliseconds(0);
         return;
     }
-    backoff_ = got > 0 || backoff_.count() == 0 ? first_backoff : std::min(backoff_ * 2, settings_.poll);
+    const auto longest = listening_ ? std::max(settings_.poll, settings_.quiet_poll) : settings_.poll;
+    backoff_ = got > 0 || backoff_.count() == 0 ? first_backoff : std::min(backoff_ * 2, longest);
     next_poll_ = now + backoff_;
+}
+
+void Pacing::set_listening(bool listening) {
+    if (listening_ && !listening) wake();
+    listening_ = listening;
 }
 
 void Pacing::started(int jobs, Time now) {

@@ -11,7 +11,8 @@ namespace worker {
 struct PacingSettings {
     int slots = 10;
     int prefetch = 16'000;
-    std::chrono::milliseconds poll{1'000};
+    std::chrono::milliseconds poll{1'000};         // longest pause between two looks at an empty line
+    std::chrono::milliseconds quiet_poll{10'000};  // the same while notifications arrive
     std::chrono::milliseconds linger{5};
 };
 
@@ -46,10 +47,16 @@ public:
     void claimed(int asked, int got, Time now);
     // A notification, or a change of this process's own: look at once.
     void wake() { woken_ = true; }
+    // Whether notifications arrive. When they cease: look at once.
+    void set_listening(bool listening);
     // A job started: the rate feeds the prefetch.
     void started(int jobs, Time now);
     // A claim that came back short leaves a worker hungry: it wants a notification.
     bool is_hungry() const { return backoff_ > std::chrono::milliseconds(0); }
+    // A round that goes out now was asked for, and not only due for long.
+    bool is_woken() const { return woken_; }
+    // The pause before the next look at a line found empty: it grows with the time that it was.
+    std::chrono::milliseconds backoff() const { return backoff_; }
 
 private:
     int jobs_in(std::chrono::milliseconds time, Time now) const;
@@ -58,6 +65,7 @@ private:
     Time next_poll_{};
     std::chrono::milliseconds backoff_{0};  // 0 while claims come back full
     bool woken_ = true;
+    bool listening_ = false;
     double rate_ = 0;  // jobs started a second, smoothed
     Time rate_since_{};
     int rate_jobs_ = 0;

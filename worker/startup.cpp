@@ -108,15 +108,17 @@ asio::awaitable<db::Budget> wait_for_budget(
         if (budget.fits() || config.database.budget == BudgetMode::warn || stopping) co_return budget;
         const std::vector<queue::Worker> workers = co_await queue::read_workers(session);
         const auto now = std::chrono::steady_clock::now();
+        std::vector<queue::SeenBeat> beats;
         bool all_beat = true;
         for (const queue::Worker& worker : workers) {
             if (worker.dead_at || worker.id == self) continue;
+            beats.push_back({worker.id, worker.beat});
             const auto seen = first_beats.try_emplace(worker.id, worker.beat).first;
             all_beat = all_beat && seen->second != worker.beat;
         }
         if (all_beat || now > until) co_return budget;
         if (first) log(LogLevel::info, "over the connection budget: making sure that the other workers live");
-        const std::vector<queue::SeenBeat> silent = watchman.observe(workers, now);
+        const std::vector<queue::SeenBeat> silent = watchman.observe(beats, now);
         if (!silent.empty()) co_await queue::declare_dead(session, silent);
         timer.expires_after(std::min<std::chrono::milliseconds>(lease / 8, 1s));
         co_await timer.async_wait(asio::use_awaitable);
@@ -151,9 +153,6 @@ queue::NewWorker describe_self(const Config& config, const std::vector<std::stri
     self.version = version;
     self.kinds = kinds;
     self.queues = config.worker.queues;
-    if (self.queues.empty()) {
-        for (const auto& [name, queue] : config.queues) self.queues.push_back(name);
-    }
     return self;
 }
 

@@ -20,10 +20,8 @@ public:
     // `patience`: lease_timeout. Reads further apart than `gap` prove nothing: the watch starts anew.
     Watchman(std::chrono::milliseconds patience, std::chrono::milliseconds gap) : patience_(patience), gap_(gap) {}
 
-    // The workers as read at `now`. Answers those to declare dead, each with the beat that did not move.
-    std::vector<queue::SeenBeat> observe(std::span<const queue::Worker> workers, Time now);
-    // Another led meanwhile.
-    void forget() { seen_.clear(); }
+    // The beats of the workers that live, as read at `now`. Answers those to declare dead.
+    std::vector<queue::SeenBeat> observe(std::span<const queue::SeenBeat> beats, Time now);
 
 private:
     struct Seen {

@@ -287,7 +287,7 @@ create table task_queue.workers (
     host text not null,
     version text not null,
     kinds text[] not null,
-    queues text[] not null,
+    queues text[] not null,  -- served; none: all
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     constraint pk_workers primary key (id),

@@ -117,7 +117,7 @@ begin
     if exists (
         select
         from task_queue.workers w
-        where w.hungry and w.dead_at is null and queue = any (w.queues)
+        where w.hungry and w.dead_at is null and (w.queues = '{}' or queue = any (w.queues))
     ) then
         perform pg_notify('task_queue_wake', queue);
     end if;

@@ -82,11 +82,11 @@ TEST_CASE("set_hungry and retire_worker change what others see of a worker", "[q
     CHECK_FALSE(queue.call(record_heartbeat(queue.session, worker)).alive);
 }
 
-TEST_CASE("take_leadership has one leader at a time", "[queue][leader][db]") {
+TEST_CASE("look has one leader at a time", "[queue][leader][db]") {
     tests::QueueFixture queue;
     const WorkerId one = queue.add_worker();
     const WorkerId other = queue.add_worker();
-    const auto takes = [&](WorkerId worker) { return queue.call(take_leadership(queue.session, worker, 1h)); };
+    const auto takes = [&](WorkerId worker) { return queue.call(look(queue.session, {worker, 1h, {}})).leads; };
     CHECK(takes(one));
     CHECK_FALSE(takes(other));
     const std::string elected = queue.value("select elected_at from task_queue.leaders");

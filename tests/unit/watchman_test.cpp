@@ -8,13 +8,10 @@ using namespace std::chrono_literals;
 
 namespace {
 
-std::vector<queue::Worker> fleet(std::vector<std::int64_t> beats) {
-    std::vector<queue::Worker> workers;
+std::vector<queue::SeenBeat> fleet(const std::vector<std::int64_t>& beats) {
+    std::vector<queue::SeenBeat> workers;
     for (const std::int64_t beat : beats) {
-        queue::Worker worker;
-        worker.id = queue::WorkerId{static_cast<std::int64_t>(workers.size()) + 1};
-        worker.beat = beat;
-        workers.push_back(worker);
+        workers.push_back({queue::WorkerId{static_cast<std::int64_t>(workers.size()) + 1}, beat});
     }
     return workers;
 }
@@ -39,18 +36,9 @@ TEST_CASE("Watchman blames nobody for a time without reads", "[worker][watchman]
     Watchman watchman(30s, 15s);
     watchman.observe(fleet({5}), start);
     CHECK(watchman.observe(fleet({5}), start + 10min).empty());  // the database was away
-    CHECK(watchman.observe(fleet({5}), start + 10min + 10s).empty());
-    watchman.forget();  // another led
-    CHECK(watchman.observe(fleet({5}), start + 10min + 20s).empty());
-    CHECK(watchman.observe(fleet({5}), start + 10min + 30s).empty());
-}
-
-TEST_CASE("Watchman leaves those alone that are dead already", "[worker][watchman]") {
-    Watchman watchman(1s, 15s);
-    auto workers = fleet({1});
-    workers[0].dead_at = db::TimePoint{};
-    watchman.observe(workers, start);
-    CHECK(watchman.observe(workers, start + 5s).empty());
+    CHECK(watchman.observe(fleet({5}), start + 10min + 15s).empty());
+    CHECK(watchman.observe(fleet({5}), start + 10min + 29s).empty());
+    CHECK(watchman.observe(fleet({5}), start + 10min + 30s).size() == 1);
 }
 
 TEST_CASE("Stopping goes from soft to hard to closing, by time or by signals", "[worker][stopping]") {

@@ -44,7 +44,7 @@ std::string why_unserved(std::string_view kind, std::string_view queue, std::spa
     for (const queue::Worker& worker : workers) {
         if (worker.dead_at) continue;
         const bool knows = has(worker.kinds, kind);
-        const bool serves = has(worker.queues, queue);
+        const bool serves = worker.queues.empty() || has(worker.queues, queue);
         if (knows && serves) return {};
         alive = true;
         known = known || knows;
