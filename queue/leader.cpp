@@ -6,7 +6,7 @@ namespace queue {
 
 const db::Statement look_sql{"look", R"sql(
     select leads, workers, beats, next_run, coalesce(changes, false), coalesce(batches, false),
-        coalesce(rescues, false), coalesce(last_base, 0)
+        coalesce(rescues, false), coalesce(last_base, 0), connections
     from task_queue.look($1::bigint, $2::bigint * interval '1 millisecond', $3::bigint)
 )sql"};
 
@@ -24,6 +24,7 @@ boost::asio::awaitable<Look> look(db::Session& session, LookRequest request) {
     look.batches = row.get<bool>(5);
     look.rescues = row.get<bool>(6);
     look.last = row.get<RowId>(7);
+    look.connections = row.get<std::int64_t>(8);
     co_return look;
 }
 

@@ -24,6 +24,7 @@ struct LookRequest {
 struct Look {
     bool leads = false;
     std::vector<SeenBeat> beats{};  // of every worker that lives
+    std::int64_t connections = 0;   // that they may take
     // Only to the leader:
     std::optional<std::chrono::milliseconds> next_run{};  // until promote_jobs finds something; none: nothing waits
     bool changes = false;                                 // fold_batch_changes finds something

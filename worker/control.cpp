@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
@@ -91,7 +92,7 @@ asio::awaitable<void> Control::beat_once(db::Session& session) {
     const auto sent = Clock::now();
     const queue::WorkerId worker = worker_;
     queue::Heartbeat heartbeat;
-    if (listening_) {
+    if (listening_ && !std::exchange(refresh_, false)) {
         heartbeat = co_await queue::record_heartbeat(session, worker);
     } else {
         auto answers =
@@ -151,7 +152,8 @@ asio::awaitable<void> Control::listen() {
             listening_on_ = &session.connection();
             listening_ = true;
             engine_.set_listening(true);
-            co_await engine_.refresh_queues(session);  // what came meanwhile was not heard
+            refresh_ = true;  // what came meanwhile was not heard
+            beat_wakeup_.notify();
             engine_.wake();
             if (listen_trouble_.clear()) log(LogLevel::info, "listening again");
             retry = first_retry;

@@ -68,6 +68,7 @@ private:
     std::atomic<bool> stopping_ = false;
     std::atomic<bool> listening_ = false;
     bool suspended_ = false;                  // leases given up; only on the control thread
+    bool refresh_ = false;                    // the next beat reads the queues; only on the control thread
     db::Connection* listening_on_ = nullptr;  // only on the control thread
     SayOnce trouble_;
     SayOnce listen_trouble_;

@@ -21,15 +21,16 @@ namespace worker {
 
 namespace {
 constexpr std::chrono::milliseconds lead_for = 3s;
-constexpr std::chrono::milliseconds watch_period = 1500ms;  // of those who do not lead: a dead leader is missed in 5 s
-constexpr std::chrono::milliseconds soonest = 50ms;         // where a job is known to be due then
+constexpr std::chrono::milliseconds watch_period = 1500ms;  // of those who do not lead
+static_assert(lead_for + watch_period * 1.1 < 5s, "a leader's death is noticed within 5 s");
+constexpr std::chrono::milliseconds soonest = 50ms;  // where a job is known to be due then
 constexpr std::chrono::milliseconds shortest_pause = 200ms;
 constexpr std::chrono::milliseconds longest_pause = 1s;  // how late a job enqueued with a short delay may start
 constexpr std::chrono::milliseconds pause_after_failure = 500ms;
 constexpr std::chrono::milliseconds fold_period = 500ms;
 constexpr std::chrono::milliseconds measure_period = 5s;
 constexpr std::chrono::milliseconds empty_measure_period = 30s;
-constexpr std::chrono::milliseconds budget_period = 30s;
+constexpr std::chrono::milliseconds budget_period = 60s;  // at a change of the fleet at once
 constexpr std::chrono::milliseconds prune_period = 60s;
 constexpr std::chrono::milliseconds history_period = 600s;
 constexpr std::chrono::milliseconds late_period = 10s;  // commits that come later than this wait for a poll
@@ -114,6 +115,8 @@ void Maintenance::change_lead(bool leads) {
     leader_ = leads;
     late_after_ = {};
     late_next_ = {};
+    measured_at_ = {};
+    budgeted_at_ = {};
     if (leads) {
         log(LogLevel::info, "leading: this worker does the maintenance");
     } else {
@@ -146,7 +149,11 @@ asio::awaitable<bool> Maintenance::lead(const queue::Look& look, const std::vect
         measured_at_ = now;
         measured_last_ = look.last;
     }
-    if (due(next_budget_, budget_period)) co_await check_budget();
+    if (now - budgeted_at_ >= budget_period || budgeted_ != look.connections) {
+        co_await check_budget();
+        budgeted_at_ = now;
+        budgeted_ = look.connections;
+    }
     if (due(next_prune_, prune_period)) co_await prune();
     co_return runs || look.changes || look.batches || look.rescues;
 }

@@ -75,7 +75,8 @@ private:
     Clock::time_point next_late_{};
     Clock::time_point next_fold_{};
     Clock::time_point measured_at_{};
-    Clock::time_point next_budget_{};
+    std::int64_t budgeted_ = -1;  // connections of the fleet when they were held against the server
+    Clock::time_point budgeted_at_{};
     Clock::time_point next_prune_{};
     Clock::time_point next_history_{};
 };

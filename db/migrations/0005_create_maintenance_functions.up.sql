@@ -71,12 +71,13 @@ comment on function task_queue.wake_for_late_commits is
 
 create function task_queue.look(
     worker bigint, lease interval, after bigint, out leads boolean, out workers bigint[], out beats bigint[],
-    out next_run bigint, out changes boolean, out batches boolean, out rescues boolean, out last_base bigint
+    out connections bigint, out next_run bigint, out changes boolean, out batches boolean, out rescues boolean, out last_base bigint
 ) language plpgsql
 set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set jit = off
 set plan_cache_mode = force_generic_plan as $$
 begin
-    select coalesce(array_agg(w.id), '{}'), coalesce(array_agg(w.beat), '{}') into workers, beats
+    select coalesce(array_agg(w.id), '{}'), coalesce(array_agg(w.beat), '{}'), coalesce(sum(w.connections), 0)
+    into workers, beats, connections
     from task_queue.workers w
     where w.dead_at is null;
     leads := worker = any (workers) and task_queue.take_leadership(worker, lease);
@@ -106,8 +107,8 @@ begin
 end
 $$;
 comment on function task_queue.look is
-    'What every worker asks each second or so: whether it leads, and the beats of those that live. To the leader also: '
-    'milliseconds until the next scheduled job is due (null: none), whether there are batch changes, batches to seal or '
+    'What every worker asks each second or so: whether it leads, the beats of those that live and the connections that '
+    'they may take. To the leader also: milliseconds until the next scheduled job is due (null: none), whether there are batch changes, batches to seal or '
     'cancel, jobs of dead workers; and the latest base id. Notifies workers of rows above `after` that wait.';
 
 -- Whichever way a queue is changed, workers read it again.
