@@ -13,7 +13,7 @@ namespace asio = boost::asio;
 namespace worker {
 
 namespace {
-constexpr std::chrono::seconds quiet_poll{10};  // while notifications arrive
+constexpr int quiet_polls = 10;  // the pause between looks, in polls, while notifications arrive
 }  // namespace
 
 Engine::Engine(EngineParts parts)
@@ -25,7 +25,7 @@ Engine::Engine(EngineParts parts)
           {parts.config.worker.concurrency,
            parts.config.worker.prefetch,
            parts.config.worker.poll,
-           jittered(quiet_poll),
+           jittered(quiet_polls * parts.config.worker.poll),
            parts.config.worker.linger}
       ),
       abandoned_(2 * (parts.config.database.connection.statement_timeout + parts.config.database.connection.grace)),

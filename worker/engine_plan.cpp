@@ -11,6 +11,7 @@ namespace worker {
 namespace {
 constexpr std::chrono::milliseconds prefetch_age{100};
 constexpr std::chrono::seconds suspect_interval{1};
+constexpr std::chrono::seconds rare_suspects{30};
 constexpr std::chrono::seconds full_enough{1};  // claims full for so long: no need to be notified
 constexpr double largest_claim_rows = 1'000;    // a claim may not keep the server long
 }  // namespace
@@ -64,7 +65,7 @@ Engine::Round Engine::plan(Clock::time_point now) {
         round.wants_suspect = true;
         asking_suspect_ = true;
         next_suspect_ = now + suspect_interval;
-        next_idle_suspect_ = now + std::max<Clock::duration>(suspect_interval, 4 * pacing_.backoff());
+        next_idle_suspect_ = now + std::clamp<Clock::duration>(4 * pacing_.backoff(), suspect_interval, rare_suspects);
     }
     if (!round.claims) {
         round.clears_hungry = hungry_ && load.rounds == 0 && !pacing_.is_hungry() && now - full_since_ > full_enough;

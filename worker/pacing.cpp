@@ -12,6 +12,7 @@ constexpr int least_measure = 500;
 constexpr int most_measure = 4'000;
 constexpr std::size_t most_bytes = std::size_t{32} * 1024 * 1024;  // of args that wait for a slot
 constexpr std::chrono::milliseconds first_backoff{2};  // after a claim that came back short: 2, 4, 8 ..
+constexpr std::chrono::milliseconds trust{1'000};      // what commits later is found by the leader, who looks as often
 constexpr std::chrono::milliseconds rate_window{50};
 }  // namespace
 
@@ -60,8 +61,13 @@ void Pacing::claimed(int asked, int got, Time now) {
         backoff_ = std::chrono::milliseconds(0);
         return;
     }
-    const auto longest = listening_ ? std::max(settings_.poll, settings_.quiet_poll) : settings_.poll;
-    backoff_ = got > 0 || backoff_.count() == 0 ? first_backoff : std::min(backoff_ * 2, longest);
+    if (got > 0 || backoff_.count() == 0) {
+        backoff_ = first_backoff;
+    } else if (listening_ && 2 * backoff_ > trust) {
+        backoff_ = settings_.quiet_poll;
+    } else {
+        backoff_ = std::min(2 * backoff_, settings_.poll);
+    }
     next_poll_ = now + backoff_;
 }
 

@@ -12,7 +12,7 @@ struct PacingSettings {
     int slots = 10;
     int prefetch = 16'000;
     std::chrono::milliseconds poll{1'000};         // longest pause between two looks at an empty line
-    std::chrono::milliseconds quiet_poll{10'000};  // the same while notifications arrive
+    std::chrono::milliseconds quiet_poll{10'000};  // the pause while notifications arrive, after the first second
     std::chrono::milliseconds linger{5};
 };
 

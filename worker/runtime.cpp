@@ -1,32 +1,21 @@
 #include "worker/runtime.hpp"
 
-#include "db/pool.hpp"
-#include "queue/workers.hpp"
-#include "worker/control.hpp"
-#include "worker/endpoints.hpp"
-#include "worker/engine.hpp"
 #include "worker/exit_code.hpp"
 #include "worker/logging.hpp"
-#include "worker/maintenance.hpp"
-#include "worker/metrics.hpp"
 #include "worker/registry.hpp"
-#include "worker/startup.hpp"
+#include "worker/runtime_process.hpp"
 #include "worker/status.hpp"
-#include "worker/stopping.hpp"
 #include "worker/version.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <spdlog/spdlog.h>
 
-#include <atomic>
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
-#include <optional>
 #include <thread>
 #include <vector>
 
@@ -35,75 +24,20 @@ using namespace std::chrono_literals;
 
 namespace worker {
 
-namespace {
-
-constexpr std::chrono::seconds signing_off = 2s;
-constexpr std::chrono::seconds last_writes = 5s;  // for what is unwritten once everything has stopped
-
-// The parts of the process and the order in which they live: what comes later is destroyed first.
-class Process {
-public:
-    explicit Process(const RunRequest& request)
-        : request_(request),
-          config_(request.config.config),
-          registry_(make_registry(config_)),
-          metrics_(version, registry_.names()),
-          main_(std::max(1, config_.worker.threads)),
-          pool_(main_.get_executor(), config_.database.connection, config_.database.pool, hooks()),
-          engine_({main_.get_executor(), pool_, config_, registry_, metrics_}),
-          self_(describe_self(config_, registry_.names())),
-          control_(control_context_.get_executor(), config_, engine_, self_, hooks()),
-          maintenance_(main_.get_executor(), pool_, config_, engine_, metrics_, [this] { return control_.worker(); }),
-          signals_(control_context_, SIGTERM, SIGINT),
-          changed_(control_context_.get_executor()),
-          stopping_(config_.shutdown) {}
-
-    int run();
-
-private:
-    db::Hooks hooks();
-    EndpointCallbacks endpoint_callbacks();
-    asio::awaitable<void> supervise();
-    asio::awaitable<bool> start();
-    asio::awaitable<void> stop();
-    asio::awaitable<void> wait_for_engine();
-    asio::awaitable<void> sign_off();
-    void watch_signals();
-    void write_ready_file() const;
-    // Runs a loop until it ends by itself; it never throws.
-    template <class Context>
-    void spawn(Context& context, asio::awaitable<void> loop) {
-        ++loops_;
-        asio::co_spawn(context, std::move(loop), [this](std::exception_ptr error) {
-            if (error) std::rethrow_exception(error);  // a bug: better to die than to go on without this loop
-            --loops_;
-            changed_.notify();
-        });
-    }
-
-    const RunRequest& request_;
-    const Config& config_;
-    const jobs::Registry registry_;
-    Metrics metrics_;
-    SayOnce connect_trouble_;
-    asio::io_context main_;
-    asio::io_context control_context_{1};
-    db::Pool pool_;
-    Engine engine_;
-    const queue::NewWorker self_;
-    Control control_;
-    Maintenance maintenance_;
-    asio::signal_set signals_;
-    Wakeup changed_;
-    Stopping stopping_;  // only on the control thread
-    std::optional<Endpoints> endpoints_;
-    std::atomic<bool> stop_asked_ = false;
-    std::atomic<bool> started_ = false;
-    bool registered_ = false;  // only on the control thread
-    std::atomic<bool> engine_done_ = false;
-    std::atomic<int> loops_ = 0;
-    int exit_code_ = exit_ok;
-};
+Process::Process(const RunRequest& request)
+    : request_(request),
+      config_(request.config.config),
+      registry_(make_registry(config_)),
+      metrics_(version, registry_.names()),
+      main_(std::max(1, config_.worker.threads)),
+      pool_(main_.get_executor(), config_.database.connection, config_.database.pool, hooks()),
+      engine_({main_.get_executor(), pool_, config_, registry_, metrics_}),
+      self_(describe_self(config_, registry_.names())),
+      control_(control_context_.get_executor(), config_, engine_, self_, hooks()),
+      maintenance_(main_.get_executor(), pool_, config_, engine_, metrics_, [this] { return control_.worker(); }),
+      signals_(control_context_, SIGTERM, SIGINT),
+      changed_(control_context_.get_executor()),
+      stopping_(config_.shutdown) {}
 
 db::Hooks Process::hooks() {
     db::Hooks hooks = metrics_.hooks();
@@ -151,19 +85,6 @@ EndpointCallbacks Process::endpoint_callbacks() {
         });
     };
     return callbacks;
-}
-
-void Process::watch_signals() {
-    signals_.async_wait([this](boost::system::error_code error, int signal) {
-        if (error) return;
-        log(LogLevel::info,
-            stopping_.has_begun() ? "signal: skipping ahead" : "signal: stopping",
-            {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
-        stop_asked_ = true;
-        stopping_.signal(Stopping::Time::clock::now());
-        changed_.notify();
-        watch_signals();
-    });
 }
 
 void Process::write_ready_file() const {
@@ -217,59 +138,6 @@ asio::awaitable<void> Process::supervise() {
     co_await stop();
 }
 
-asio::awaitable<void> Process::stop() {
-    stop_asked_ = true;
-    if (started_) {
-        co_await wait_for_engine();
-        maintenance_.stop();
-        control_.stop();
-        const auto limit = Stopping::Time::clock::now() + last_writes;
-        while (loops_ > 0 && Stopping::Time::clock::now() < limit) co_await changed_.wait_until(limit);
-    }
-    if (registered_) co_await sign_off();
-    co_await pool_.drain(Stopping::Time::clock::now() + 1s);
-    if (endpoints_) endpoints_->close();
-    log(LogLevel::info, "stopped");
-    signals_.cancel();
-    main_.stop();
-    control_context_.stop();
-}
-
-asio::awaitable<void> Process::sign_off() {
-    spawn(main_, [](db::Pool& pool, queue::WorkerId worker) -> asio::awaitable<void> {
-        try {
-            db::Session session = co_await pool.checkout();
-            co_await queue::retire_worker(session, worker);
-        } catch (const db::Error& error) {
-            log(LogLevel::warn,
-                "the worker could not sign off: others will notice in lease_timeout",
-                {{"error", error.what()}});
-        }
-    }(pool_, control_.worker()));
-    const auto limit = Stopping::Time::clock::now() + signing_off;
-    while (loops_ > 0 && Stopping::Time::clock::now() < limit) co_await changed_.wait_until(limit);
-}
-
-// Soft, hard, closing: each until the engine has written everything, or its time is up.
-asio::awaitable<void> Process::wait_for_engine() {
-    auto phase = Engine::Phase::running;
-    std::optional<Stopping::Time> give_up;
-    while (!engine_done_) {
-        const auto now = Stopping::Time::clock::now();
-        stopping_.tick(now);
-        if (stopping_.phase() != phase) {
-            phase = stopping_.phase();
-            engine_.enter(phase);
-            if (phase == Engine::Phase::closing) give_up = now + last_writes;
-        }
-        if (give_up && now >= *give_up) {
-            log(LogLevel::error, "the last outcomes could not be written: their jobs will be rescued and run again");
-            co_return;
-        }
-        co_await changed_.wait_until(give_up ? give_up : stopping_.deadline());
-    }
-}
-
 int Process::run() {
     try {
         endpoints_.emplace(control_context_.get_executor(), config_.listen, endpoint_callbacks());
@@ -304,8 +172,6 @@ int Process::run() {
     for (std::thread& thread : threads) thread.join();
     return exit_code_;
 }
-
-}  // namespace
 
 int run_worker(const RunRequest& request) {
     set_up_logging(request.config.config.log);

@@ -3,6 +3,7 @@
 
 #include "db/transaction.hpp"
 #include "queue/depth.hpp"
+#include "queue/leader.hpp"
 #include "queue/promote.hpp"
 #include "queue/release.hpp"
 #include "queue/rescue.hpp"
@@ -15,6 +16,7 @@
 #include <regex>
 
 using namespace queue;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -86,6 +88,7 @@ void run_every_statement(tests::QueueFixture& queue, WorkerId worker) {
         queue.call(finish_whole_rows(queue.session, worker, finished));
         queue.call(release_jobs(queue.session, worker, unstarted));
         queue.call(record_heartbeat(queue.session, worker));
+        queue.call(look(queue.session, {worker, 1h, {}}));
         queue.call(rescue_jobs(queue.session, 10));
         queue.call(promote_jobs(queue.session, {}, 10));
         queue.call(read_depth(queue.session, lanes, 100));
@@ -202,6 +205,7 @@ TEST_CASE("hot statements keep their indexes when an idle queue fills", "[queue]
         "release_jobs", plan(queue, "release_jobs", fmt::format("{}, {}, {}, {}", me, ids, claims, first)), 30'000
     );
     check_plan("record_heartbeat", plan(queue, "record_heartbeat", me), 20);
+    check_plan("look", plan(queue, "look", me + ", 3000, 0"), 100);
     check_plan("rescue_jobs", plan(queue, "rescue_jobs", "100"), 6'000);
     check_plan("promote_jobs", plan(queue, "promote_jobs", "0, 100"), 20);
     check_plan("claim_suspect", plan(queue, "claim_suspect", fmt::format("{}, 9, {}", me, lanes)), 100);

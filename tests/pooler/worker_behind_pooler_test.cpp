@@ -4,6 +4,7 @@
 #include "tests/support/database.hpp"
 #include "tests/support/faults_bed.hpp"
 #include "tests/support/pgbouncer.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 #include <string>
 
@@ -64,6 +65,25 @@ TEST_CASE("a worker behind a pooler without direct_url polls", "[pooler][worker]
     test.bed.enqueue(1);
     test.bed.await_finished();
     CHECK(test.bed.value(listeners) == "0");
+}
+
+TEST_CASE("a worker that hears nothing notices cancelled jobs and paused queues", "[pooler][worker]") {
+    PoolerBed test;
+    Process::Environment environment = test.environment(false);
+    environment["TASK_WORKER_WORKER_HEARTBEAT"] = "10m";
+    environment["TASK_WORKER_WORKER_LEASE_TIMEOUT"] = "30m";
+    const TemporaryFolder folder;
+    folder.write("config.yml", "handlers:\n  sleep:\n    exec: [sleep, '600']\n");
+    const WorkerProcess worker(test.url(), environment, {"--config", folder.path() + "/config.yml"});
+    test.bed.sql("update task_queue.queues set paused = true");
+    test.bed.await("select beat >= 3 from task_queue.workers", "t");
+    test.bed.sql("select task_queue.enqueue('sleep')");
+    test.bed.await("select beat >= 5 from task_queue.workers", "t");
+    CHECK(test.bed.value("select state from task_queue.jobs") == "available");
+    test.bed.sql("update task_queue.queues set paused = false");
+    test.bed.await("select state from task_queue.jobs", "running");
+    test.bed.sql("select task_queue.cancel(id) from task_queue.jobs");
+    test.bed.await("select state from task_queue.jobs", "cancelled");
 }
 
 TEST_CASE("migrations go past the pooler", "[pooler][migrate]") {

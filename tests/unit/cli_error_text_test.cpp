@@ -96,5 +96,6 @@ TEST_CASE("why_unserved names what no live worker has: a handler, the queue, or 
     CHECK(why({worker({"x"}, {"default"})}).starts_with("no live worker serves the queue `mail`: "));
     CHECK(why({worker({"x"}, {"default"}), worker({"y"}, {"mail"})})
               .starts_with("no live worker that serves the queue `mail` has a handler for `x`: "));
+    CHECK(why({worker({"x"}, {})}).empty());  // serves all
     CHECK(why({worker({"y"}, {"mail"}), worker({"y", "x"}, {"default", "mail"})}).empty());
 }

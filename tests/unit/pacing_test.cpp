@@ -29,6 +29,27 @@ TEST_CASE("Pacing looks at once when it starts, and then at the backoff's times"
     CHECK(pacing.due({}, now) == now);
 }
 
+TEST_CASE("Pacing looks rarely while notifications arrive, and at once when they cease", "[worker][pacing]") {
+    Pacing pacing(settings);
+    pacing.set_listening(true);
+    for (int round = 0; round < 9; ++round) {
+        pacing.asked();
+        pacing.claimed(10, 0, now);
+    }
+    CHECK(pacing.due({}, now) == now + 512ms);
+    pacing.claimed(10, 0, now);
+    CHECK(pacing.due({}, now) == now + 10s);
+    pacing.claimed(10, 0, now);
+    CHECK(pacing.due({}, now) == now + 10s);
+    pacing.set_listening(true);
+    CHECK(pacing.due({}, now) == now + 10s);
+    pacing.set_listening(false);
+    CHECK(pacing.due({}, now) == now);
+    pacing.asked();
+    pacing.claimed(10, 0, now);
+    CHECK(pacing.due({}, now) == now + 1s);
+}
+
 TEST_CASE("Pacing asks for the free slots, and more when jobs start fast", "[worker][pacing]") {
     Pacing pacing(settings);
     CHECK(pacing.wanted({}, now + 200ms) == 10);
