@@ -152,7 +152,6 @@ asio::awaitable<bool> Maintenance::lead(const queue::Look& look, const std::vect
     if (now - budgeted_at_ >= budget_period || budgeted_ != look.connections) {
         co_await check_budget();
         budgeted_at_ = now;
-        budgeted_ = look.connections;
     }
     if (due(next_prune_, prune_period)) co_await prune();
     co_return runs || look.changes || look.batches || look.rescues;
@@ -235,6 +234,7 @@ asio::awaitable<void> Maintenance::check_budget() {
     db::Session session = co_await pool_.checkout();
     const db::Budget budget = co_await read_budget(session, config_, worker_());
     metrics_.set_budget(budget);
+    budgeted_ = budget.by_workers();  // as read here: the look was earlier
     if (!budget.fits()) {
         log_once(
             overrun_, LogLevel::warn, "the fleet overruns the connection budget", {{"budget", db::verdict(budget)}}
