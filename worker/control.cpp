@@ -77,6 +77,7 @@ asio::awaitable<void> Control::beat() {
         std::chrono::milliseconds pause = jittered(period);
         if (failure) {
             session.reset();
+            refresh_ = true;
             log_once(trouble_, LogLevel::warn, "heartbeat not accepted", {{"error", failure->what()}});
             pause = jittered(std::min(retry, config_.worker.heartbeat));
             retry = std::min(retry * 2, longest_retry);
