@@ -24,6 +24,13 @@ public:
     // `text` lies in something that `owner` keeps alive. It is not looked at before value().
     Args(std::shared_ptr<const void> owner, std::string_view text);
 
+    // Another text of the same owner's.
+    void renew(std::string_view text) {
+        text_ = text;
+        if (is_read_) value_ = nullptr;
+        is_read_ = false;
+    }
+
     // Throws: ArgsError, each time.
     const boost::json::value& value() const;
 

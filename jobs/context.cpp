@@ -18,6 +18,15 @@ std::stop_token JobContext::stop_token() const {
     return stop_.get_token();
 }
 
+void JobContext::renew(queue::JobId id, std::string_view args) {
+    job_.id = id;
+    job_.args.renew(args);
+    deadline_.reset();
+    stop_reason_ = StopReason::none;
+    const std::lock_guard lock(mutex_);
+    if (stop_.stop_possible()) stop_ = std::stop_source{std::nostopstate};
+}
+
 void JobContext::progress(std::int64_t done, std::int64_t total, std::string message) {
     if (hooks_->on_progress) hooks_->on_progress(job_, {done, total, std::move(message)});
 }

@@ -81,7 +81,9 @@ public:
     // For the worker: asks the handler to stop. The first reason stays. Thread: any.
     void request_stop(StopReason reason);
     void set_deadline(std::chrono::steady_clock::time_point deadline) { deadline_ = deadline; }
-    // For the worker, once the handler has ended: the job's memory serves the next one.
+    // For the worker, once the handler has ended: the context serves another job of the same row, or its memory one of
+    // another row.
+    void renew(queue::JobId id, std::string_view args);
     Job take_job() && { return std::move(job_); }
 
 private:

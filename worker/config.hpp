@@ -37,7 +37,7 @@ struct DatabaseConfig {
 struct WorkerConfig {
     int threads = 0;  // 0 in the sources means as many as the machine has cores; load_config answers the number
     int concurrency = 10;
-    int prefetch = 16'000;
+    int prefetch = 32'000;
     std::vector<std::string> queues;  // empty: all
     std::chrono::milliseconds heartbeat{5'000};
     std::chrono::milliseconds lease_timeout{30'000};

@@ -193,8 +193,11 @@ Load Engine::load() const {
     load.unstarted = line_.unstarted();
     load.startable = line_.startable();
     load.outcomes = outcomes_.jobs();
+    load.whole = outcomes_.whole_jobs();
     load.outcomes_since = outcomes_.since();
     load.rounds = rounds_;
+    // A claim passes over the rows that those beside it hold: dear where a row has a job or two.
+    load.most_rounds = jobs_per_row_ < 8 ? 2 : 3;
     load.asked = asked_;
     load.bytes = line_.unstarted_bytes();
     const bool suspect_here = alone_ && line_.running() + line_.unstarted() > 0;  // and nothing may be beside it

@@ -14,6 +14,7 @@
 #include "queue/names.hpp"
 #include "queue/workers.hpp"
 #include "worker/abandoned.hpp"
+#include "worker/adaptive_mutex.hpp"
 #include "worker/config.hpp"
 #include "worker/cursors.hpp"
 #include "worker/line.hpp"
@@ -115,8 +116,7 @@ private:
         std::list<Running> node{1};  // its element is in running_ while a job runs, at `running`
         std::list<Running>::iterator running = node.begin();
         Start start;
-        jobs::Job job;  // of start's row, between two jobs
-        std::optional<jobs::JobContext> context;
+        std::optional<jobs::JobContext> context;  // of start's job
         Clock::time_point started;
     };
     // What one round trip takes along.
@@ -187,7 +187,7 @@ private:
     const queue::FinishOptions keep_;
     const jobs::ContextHooks hooks_;
 
-    mutable std::mutex mutex_;                       // guards all below, and the counts in kinds_
+    mutable AdaptiveMutex mutex_;                    // guards all below, and the counts in kinds_
     std::map<queue::QueueId, queue::Queue> queues_;  // those this worker serves
     Line line_;
     Outcomes outcomes_;

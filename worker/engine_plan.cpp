@@ -49,7 +49,9 @@ Engine::Round Engine::plan(Clock::time_point now) {
     Round round;
     round.worker = worker_;
     const Load load = this->load();
-    round.finished = outcomes_.take();
+    // Rows of which jobs still run or wait may linger, while there is other work.
+    const bool in_haste = phase_ != Phase::running || load.startable == 0;
+    round.finished = outcomes_.take(in_haste ? now : now - parts_.config.worker.linger);
     const auto whole = std::ranges::partition(round.finished, [](const queue::FinishedRow& row) {
         return !row.whole || row.reported != 0 || !row.leavers.empty();
     });

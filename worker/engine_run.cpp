@@ -66,22 +66,28 @@ bool Engine::start_next(Slot& slot, Clock::time_point now) {
     }
     pacing_.started(1, now);
     const HeldBundle& held = *start->held;
-    if (slot.start.held != start->held) {
-        slot.job.kind = held.kind->kind->name;
-        slot.job.queue = held.queue;
-        slot.job.attempt = held.bundle.attempt;
-        slot.job.max_attempts = held.kind->kind->policy.max_attempts.value_or(held.bundle.max_attempts);
-        slot.job.batch = held.bundle.batch;
-        slot.job.traceparent = held.traceparent;
+    const queue::JobId id = queue::job_id(held.bundle.id, start->n);
+    const std::string_view args =
+        held.args.element(static_cast<std::size_t>(queue::element_of(held.bundle.id, start->n)));
+    if (slot.start.held == start->held) {
+        slot.context->renew(id, args);
+    } else {
+        jobs::Job job;
+        if (slot.context) job = std::move(*slot.context).take_job();
+        job.id = id;
+        job.kind = held.kind->kind->name;
+        job.queue = held.queue;
+        job.attempt = held.bundle.attempt;
+        job.max_attempts = held.kind->kind->policy.max_attempts.value_or(held.bundle.max_attempts);
+        job.batch = held.bundle.batch;
+        job.args = jobs::Args(start->held, args);
+        job.traceparent = held.traceparent;
+        slot.context.emplace(std::move(job), &hooks_);
     }
-    slot.job.id = queue::job_id(held.bundle.id, start->n);
-    const auto place = static_cast<std::size_t>(queue::element_of(held.bundle.id, start->n));
-    slot.job.args = jobs::Args(start->held, held.args.element(place));
     slot.start = std::move(*start);
     slot.started = now;
-    slot.context.emplace(std::move(slot.job), &hooks_);
     if (const auto& timeout = held.kind->kind->policy.timeout) slot.context->set_deadline(now + *timeout);
-    slot.node.front() = {&*slot.context, slot.context->job().id, held.bundle.id, held.claim};
+    slot.node.front() = {&*slot.context, id, held.bundle.id, held.claim};
     running_.splice(running_.end(), slot.node);
     return true;
 }
@@ -133,9 +139,9 @@ void Engine::end(Slot& slot, jobs::Outcome outcome, Clock::time_point now) {
     slot.node.splice(slot.node.begin(), running_, slot.running);
     const Running& running = slot.node.front();
     const jobs::StopReason stopped = slot.context->stop_reason();
-    slot.job = std::move(*slot.context).take_job();
+    const jobs::Job& job = slot.context->job();
     if (running.handed_back) return;
-    progress_.forget(slot.job.id);
+    progress_.forget(job.id);
     const bool completed = std::holds_alternative<jobs::Complete>(outcome);
     if (stopped == jobs::StopReason::lease_lost || !is_ours(held)) {
         parts_.metrics.count_leases_lost(1);
@@ -147,7 +153,7 @@ void Engine::end(Slot& slot, jobs::Outcome outcome, Clock::time_point now) {
         held.kind->tally.add(AttemptEnd::released, took);
         return;
     }
-    const Attempt attempt{n, held.bundle.attempt, slot.job.max_attempts, stopped};
+    const Attempt attempt{n, held.bundle.attempt, job.max_attempts, stopped};
     const VerdictLimits limits{parts_.config.limits.result};
     // Not the library's distribution, which takes a logarithm each time.
     const double random = static_cast<double>(random_() >> 11) * 0x1p-53;
@@ -155,7 +161,7 @@ void Engine::end(Slot& slot, jobs::Outcome outcome, Clock::time_point now) {
     held.kind->tally.add(attempt_end(leaver), took);
     if (leaver) {
         leaver->took = std::chrono::duration_cast<std::chrono::milliseconds>(took);
-        log_failure(slot.job, *leaver);
+        log_failure(job, *leaver);
         outcomes_.leave(held.bundle.id, held.claim, std::move(*leaver), running.reported, now);
     } else {
         held.uncompleted &= ~queue::bit(n);

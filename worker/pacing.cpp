@@ -11,8 +11,8 @@ constexpr std::chrono::milliseconds full_measure{4};
 constexpr int least_measure = 500;
 constexpr int most_measure = 4'000;
 constexpr std::size_t most_bytes = std::size_t{32} * 1024 * 1024;  // of args that wait for a slot
-constexpr std::chrono::milliseconds first_backoff{2};  // after a claim that came back short: 2, 4, 8 ..
-constexpr std::chrono::milliseconds trust{1'000};      // what commits later is found by the leader, who looks as often
+constexpr std::chrono::milliseconds first_backoff{2};              // after a claim that came back short: 2, 4, 8 ..
+constexpr std::chrono::milliseconds trust{1'000};  // what commits later is found by the leader, who looks as often
 constexpr std::chrono::milliseconds rate_window{50};
 }  // namespace
 
@@ -28,7 +28,8 @@ int Pacing::wanted(const Load& load, Time now) const {
     const int wanted = settings_.slots - load.running + ahead - load.startable - load.asked;
     // Jobs that a limit holds back wait here too: they may not pile up.
     const int room = settings_.slots + settings_.prefetch - load.running - load.unstarted - load.asked;
-    return std::clamp(std::min(wanted, room), 0, std::max(settings_.slots, settings_.prefetch));
+    // A quarter at once: another is on its way, and two stand in the line.
+    return std::clamp(std::min(wanted, room), 0, std::max(settings_.slots, settings_.prefetch / 4));
 }
 
 std::optional<Pacing::Time> Pacing::due(const Load& load, Time now) const {
@@ -37,7 +38,7 @@ std::optional<Pacing::Time> Pacing::due(const Load& load, Time now) const {
     const int wanted = this->wanted(load, now);
     if (load.rounds > 0) {
         const int measure = std::clamp(jobs_in(full_measure, now), least_measure, most_measure);
-        if (load.rounds == 1 && !is_hungry() && std::max(load.outcomes, wanted) >= measure) return now;
+        if (load.rounds < load.most_rounds && !is_hungry() && std::max(load.whole, wanted) >= measure) return now;
         return std::nullopt;
     }
     if (load.outcomes > 0) {

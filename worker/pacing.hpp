@@ -10,7 +10,7 @@ namespace worker {
 
 struct PacingSettings {
     int slots = 10;
-    int prefetch = 16'000;
+    int prefetch = 32'000;
     std::chrono::milliseconds poll{1'000};         // longest pause between two looks at an empty line
     std::chrono::milliseconds quiet_poll{10'000};  // the pause while notifications arrive, after the first second
     std::chrono::milliseconds linger{5};
@@ -22,8 +22,10 @@ struct Load {
     int unstarted = 0;                                                      // claimed, not started
     int startable = 0;                                                      // of them, those no limit holds back
     int outcomes = 0;                                                       // finished, not written
+    int whole = 0;                                                          // of them, those whose rows are whole
     std::optional<std::chrono::steady_clock::time_point> outcomes_since{};  // when the oldest finished
     int rounds = 0;                                                         // round trips on their way
+    int most_rounds = 2;                                                    // that may be
     int asked = 0;                                                          // jobs that they ask for
     std::size_t bytes = 0;                                                  // of the args of those not started
     bool claiming = true;                                                   // false: stopping, or no lane to claim from

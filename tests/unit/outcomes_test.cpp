@@ -35,6 +35,32 @@ TEST_CASE("Outcomes collects a row's jobs into one entry", "[worker][outcomes]")
     CHECK(rows[0].done == 0b11);
 }
 
+TEST_CASE("Outcomes lets rows in parts wait for the rest of them", "[worker][outcomes]") {
+    using namespace std::chrono_literals;
+    Outcomes outcomes;
+    outcomes.complete(RowId{128}, ClaimNumber{1}, 0, false, false, now);
+    outcomes.complete(RowId{256}, ClaimNumber{1}, 0, false, false, now + 2ms);
+    outcomes.complete(RowId{256}, ClaimNumber{1}, 1, false, true, now + 3ms);
+    outcomes.leave(RowId{384}, ClaimNumber{1}, {1, queue::Leave::retry, "no"}, false, now + 4ms);
+    CHECK(outcomes.jobs() == 4);
+    CHECK(outcomes.whole_jobs() == 2);
+    const std::vector<queue::FinishedRow> whole = outcomes.take(now - 1ms);
+    REQUIRE(whole.size() == 1);
+    CHECK(whole[0].row == RowId{256});
+    CHECK(outcomes.jobs() == 2);
+    CHECK(outcomes.whole_jobs() == 0);
+    CHECK(outcomes.since() == now);
+    outcomes.complete(RowId{128}, ClaimNumber{1}, 1, false, false, now + 5ms);  // joins what waited
+    const std::vector<queue::FinishedRow> aged = outcomes.take(now);
+    REQUIRE(aged.size() == 1);
+    CHECK(aged[0].done == 0b11);
+    CHECK(outcomes.since() == now + 4ms);
+    outcomes.put_back(whole, now + 6ms);
+    CHECK(outcomes.whole_jobs() == 2);
+    CHECK(outcomes.take().size() == 2);
+    CHECK(outcomes.empty());
+}
+
 TEST_CASE("Outcomes keeps two claims of one row apart", "[worker][outcomes]") {
     Outcomes outcomes;
     outcomes.complete(RowId{128}, ClaimNumber{1}, 0, false, false, now);

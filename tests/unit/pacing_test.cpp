@@ -58,7 +58,7 @@ TEST_CASE("Pacing asks for the free slots, and more when jobs start fast", "[wor
     pacing.started(0, now);
     pacing.started(1'000, now + 100ms);  // 10,000 a second: 500 in the next 50 ms, more than prefetch
     pacing.started(1'000, now + 200ms);
-    CHECK(pacing.wanted({.running = 10}, now + 200ms) == 100);
+    CHECK(pacing.wanted({.running = 10}, now + 200ms) == 25);
     CHECK(pacing.wanted({.running = 10, .unstarted = 100, .startable = 0}, now + 200ms) == 0);  // limits hold them back
     CHECK(pacing.wanted({.claiming = false}, now + 200ms) == 0);
     CHECK(pacing.wanted({.running = 9, .bytes = 32 << 20}, now + 200ms) == 1);  // large args: for the free slots alone
@@ -97,10 +97,11 @@ TEST_CASE(
     CHECK(pacing.wanted({.running = 10, .rounds = 1, .asked = 4'000}, now) == 0);
     CHECK(pacing.due({.running = 10, .rounds = 1, .asked = 100}, now) == now);
     CHECK(
-        pacing.due({.running = 10, .outcomes = 499, .outcomes_since = now, .rounds = 1, .asked = 4'000}, now) ==
-        std::nullopt
+        pacing.due(
+            {.running = 10, .outcomes = 900, .whole = 499, .outcomes_since = now, .rounds = 1, .asked = 4'000}, now
+        ) == std::nullopt
     );
-    CHECK(pacing.due({.running = 10, .outcomes = 500, .outcomes_since = now, .rounds = 1, .asked = 4'000}, now) == now);
+    CHECK(pacing.due({.running = 10, .outcomes = 500, .whole = 500, .rounds = 1, .asked = 4'000}, now) == now);
     CHECK(pacing.due({.running = 10, .outcomes = 5'000, .outcomes_since = now, .rounds = 2}, now) == std::nullopt);
     pacing.asked();
     pacing.claimed(100, 50, now);
@@ -109,6 +110,9 @@ TEST_CASE(
     pacing.claimed(100, 100, now);
     for (int i = 1; i <= 10; ++i) pacing.started(50'000, now + i * 100ms);
     const auto later = now + 1s;
-    CHECK(pacing.due({.running = 10, .outcomes = 1'900, .rounds = 1, .asked = 4'000}, later) == std::nullopt);
-    CHECK(pacing.due({.running = 10, .outcomes = 2'000, .rounds = 1, .asked = 4'000}, later) == later);
+    CHECK(
+        pacing.due({.running = 10, .outcomes = 1'900, .whole = 1'900, .rounds = 1, .asked = 4'000}, later) ==
+        std::nullopt
+    );
+    CHECK(pacing.due({.running = 10, .outcomes = 2'000, .whole = 2'000, .rounds = 1, .asked = 4'000}, later) == later);
 }
