@@ -22,7 +22,7 @@ const db::Statement state_sql{"test_state", R"sql(
         select
             (select coalesce(string_agg(format(
                 e'row %s: %s/%s state %s attempt %s rescues %s strikes %s cancel %s lease %s/%s priority %s batch %s\n', id,
-                to_hex(members), to_hex(pending), state, attempt, rescues, strikes, to_hex(cancel_requested),
+                to_hex(members), to_hex(pending), state, attempt, rescues, strikes, to_hex(cancel_requested & pending),
                 coalesce(worker_id, 0), case when state = 2 then claim_number else 0 end, priority,
                 coalesce(right(batch_id::text, 3)::integer, -1)
             ), '' order by id), '') from task_queue.bundles),

@@ -203,7 +203,15 @@ std::string QueueSteps::promote(const Step& step) {
 
 std::string QueueSteps::cancel(const Step& step) {
     if (jobs_.empty()) return "";
-    const std::int64_t job = step.b % 20 == 0 ? 1'000'000 : jobs_[step.a % jobs_.size()];
+    std::int64_t job = step.b % 20 == 0 ? 1'000'000 : jobs_[step.a % jobs_.size()];
+    if (step.b % 2 == 1 && !leases_.empty()) {  // one that runs, perhaps
+        const ModelLease& lease = any_lease(step.a);
+        std::vector<std::int64_t> leased;
+        for (int n = 0; n < max_bundle_jobs; ++n) {
+            if ((lease.jobs & bit(n)) != 0) leased.push_back(base_of(lease.row) + n);
+        }
+        job = leased[step.c % leased.size()];
+    }
     constexpr std::array answers{"cancelled", "stopping", "finished", "not found"};
     const CancelAnswer answer = call(cancel_job(queue_.session, JobId{job}));
     return differ("cancel_job", answers.at(static_cast<std::size_t>(answer)), model_.cancel(job));
