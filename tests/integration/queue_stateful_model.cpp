@@ -1,10 +1,7 @@
 #include "tests/integration/queue_stateful_model.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <bit>
-#include <tuple>
 
 using namespace queue;
 
@@ -284,7 +281,6 @@ std::string QueueModel::cancel(std::int64_t job) {
 void QueueModel::cancel_batch(int batch) {
     ModelBatch& of = batches.at(batch);
     if (of.state == "finished") return;
-    const bool was = of.state == "cancelled";
     of.state = "cancelled";
     of.changed = true;
     std::vector<std::int64_t> waiting;
@@ -296,7 +292,6 @@ void QueueModel::cancel_batch(int batch) {
             waiting.push_back(id);
         }
     }
-    std::ignore = was;
     for (const std::int64_t id : waiting) take_out(id);
 }
 
@@ -354,59 +349,6 @@ bool QueueModel::redrive(std::int64_t job) {
     ended.erase(job);
     dead.erase(letter);
     return true;
-}
-
-std::string QueueModel::rows_text() const {
-    std::string text;
-    for (const auto& [id, row] : rows) {
-        text += fmt::format(
-            "row {}: {:x}/{:x} state {} attempt {} rescues {} strikes {} cancel {:x} lease {}/{} priority {} batch "
-            "{}\n",
-            id,
-            row.members,
-            row.pending,
-            static_cast<int>(row.state),
-            row.attempt,
-            row.rescues,
-            row.strikes,
-            row.cancel,
-            row.worker,
-            row.claim,
-            row.priority,
-            row.batch
-        );
-    }
-    return text;
-}
-
-std::string QueueModel::ended_text() const {
-    std::string text;
-    for (const auto& [job, state] : ended) text += fmt::format("job {}: {}\n", job, state_name(state));
-    return text;
-}
-
-std::string QueueModel::batches_text() const {
-    std::string text;
-    for (const auto& [id, batch] : batches) {
-        std::int64_t running = 0;
-        std::int64_t waiting = 0;
-        for (const auto& [row_id, row] : rows) {
-            if (row.batch == id) (row.state == State::running ? running : waiting) += queue::count(row.pending);
-        }
-        text += fmt::format(
-            "batch {}: {} round {}, {} of {} completed, {} discarded, {} cancelled, {} running, {} waiting\n",
-            id,
-            batch.state,
-            batch.round,
-            batch.completed,
-            batch.total,
-            batch.discarded,
-            batch.cancelled,
-            running,
-            waiting
-        );
-    }
-    return text;
 }
 
 }  // namespace tests

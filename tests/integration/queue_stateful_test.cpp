@@ -1,7 +1,7 @@
 // Random sequences of the queue's functions, each step compared with a model of the queue in memory. A sequence that
 // fails is cut down to the steps that it takes, and printed.
 //
-// TASK_WORKER_STATEFUL_SEED and TASK_WORKER_STATEFUL_SEQUENCES: which sequences, and how many of 80 steps.
+// TASK_WORKER_STATEFUL_SEED and TASK_WORKER_STATEFUL_SEQUENCES: which sequences, and how many of 150 steps.
 #include "tests/integration/queue_stateful_steps.hpp"
 #include "tests/support/catch.hpp"
 
@@ -13,7 +13,7 @@ using namespace tests;
 
 namespace {
 
-constexpr std::size_t steps_each = 80;
+constexpr std::size_t steps_each = 150;
 
 unsigned long number_from(const char* variable, unsigned long otherwise) {
     const char* const text = std::getenv(variable);
@@ -54,7 +54,7 @@ std::vector<Step> shrink(QueueFixture& queue, std::vector<Step> steps) {
 
 TEST_CASE("every sequence of calls does to the queue what it does to the model", "[queue][stateful][db]") {
     const unsigned long seed = number_from("TASK_WORKER_STATEFUL_SEED", std::random_device{}());
-    const unsigned long sequences = number_from("TASK_WORKER_STATEFUL_SEQUENCES", 20);
+    const unsigned long sequences = number_from("TASK_WORKER_STATEFUL_SEQUENCES", 12);
     QueueFixture queue;
     for (unsigned long sequence = 0; sequence < sequences; ++sequence) {
         std::mt19937 random(static_cast<std::mt19937::result_type>(seed + sequence));
