@@ -126,11 +126,11 @@ const db::Statement claim_bundles_sql{"claim_bundles", R"sql(
     ),
     returned as (
         insert into task_queue.bundles (
-            id, members, pending, run_at, created_at, batch_id, kind_id, queue_id, priority, state, attempt,
-            max_attempts, rescues, meta, args
+            id, members, pending, cancel_requested, run_at, created_at, batch_id, kind_id, queue_id, priority, state,
+            attempt, max_attempts, rescues, meta, args
         )
-        select piece_id, piece, piece, run_at, created_at, batch_id, kind_id, queue_id, priority, 1, attempt - 1,
-            max_attempts, rescues, meta, piece_args
+        select piece_id, piece, piece, cancel_requested & piece, run_at, created_at, batch_id, kind_id, queue_id,
+            priority, 1, attempt - 1, max_attempts, rescues, meta, piece_args
         from cut
         join claimed using (id)
         cross join lateral task_queue.pieces(id, rest, size, args)

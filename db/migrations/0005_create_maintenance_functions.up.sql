@@ -27,7 +27,10 @@ declare
     leader task_queue.leaders;
 begin
     select * into leader from task_queue.leaders;
-    if leader.expires_at > clock_timestamp() and leader.worker_id <> worker then
+    -- A lease that ends later than one taken now was taken before the server's clock stepped back: it holds nobody off.
+    if leader.expires_at > clock_timestamp() + lease then
+        null;
+    elsif leader.expires_at > clock_timestamp() and leader.worker_id <> worker then
         return false;
     elsif leader.expires_at > clock_timestamp() + lease / 2 then
         return true;
@@ -37,7 +40,8 @@ begin
     set worker_id = excluded.worker_id, expires_at = clock_timestamp() + lease,
         elected_at = case when l.worker_id = excluded.worker_id then l.elected_at else clock_timestamp() end,
         updated_at = clock_timestamp()
-    where l.worker_id = excluded.worker_id or l.expires_at < clock_timestamp();
+    where l.worker_id = excluded.worker_id
+       or l.expires_at not between clock_timestamp() and clock_timestamp() + lease;
     return found;
 end
 $$;

@@ -37,6 +37,19 @@ ClaimRequest request_of(WorkerId worker, std::int64_t claim, int jobs) {
 
 }  // namespace
 
+TEST_CASE("claim_bundles keeps requests to cancel with the jobs that it cuts off", "[queue][claim][db]") {
+    tests::QueueFixture queue;
+    const RowId row = queue.add_row({.jobs = 4});
+    const WorkerId worker = queue.add_worker();
+    queue.claim(worker, 4);
+    queue.database.psql(fmt::format("select task_queue.cancel({})", static_cast<long>(job_id(row, 2))));
+    queue.call(release_claims(queue.session, worker, std::vector{ClaimNumber{queue.claims}}));
+    queue.claim(worker, 2);  // the last two are another row now
+    const std::vector<Bundle> rest = queue.claim(worker, 2);
+    REQUIRE(rest.size() == 1);
+    CHECK(rest[0].cancel_requested == bit(2));
+}
+
 TEST_CASE("claim_bundles stamps what it takes and counts the attempt", "[queue][claim][db]") {
     tests::QueueFixture queue;
     const RowId row = queue.add_row({.jobs = 3});

@@ -1,13 +1,19 @@
 #include "tests/scenario/chaos_fleet.hpp"
 
 #include "tests/support/faults_bed.hpp"
+#include "tests/support/listener.hpp"
 #include "tests/support/psql.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <stdexcept>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -18,41 +24,54 @@ namespace tests {
 
 namespace {
 
-constexpr std::size_t light_faults = 2;  // the first of all
-constexpr auto light_pause = 60ms;
-constexpr std::ptrdiff_t most_descriptors = 80;  // of a worker at rest: connections, timers, no more
+constexpr std::size_t most_descriptors = 35;  // of a worker at rest: connections, timers, no more
 
-std::size_t pick(std::mt19937_64& random, std::size_t below) {
-    return std::uniform_int_distribution<std::size_t>(0, below - 1)(random);
+// An urgent job says when it has ended.
+constexpr const char* trigger = R"sql(
+    create function public.tell_probe() returns trigger language plpgsql as $$
+    begin
+        perform pg_notify('probe', (new.id & ~64::bigint)::text);
+        return null;
+    end
+    $$;
+    create trigger tell_probe after insert on task_queue.finished_bundles
+    for each row when (new.priority = 0) execute function public.tell_probe()
+)sql";
+
+OwnServerSettings server_settings(const FakeClock& clock) {
+    OwnServerSettings settings{.server_settings = {"max_connections=200"}};
+    if (FakeClock::is_installed()) settings.environment = clock.environment();
+    return settings;
 }
 
-// A fault lasts as long as it lasts: here time itself is what is tested.
-void last(std::mt19937_64& random, std::chrono::milliseconds longest) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(pick(random, static_cast<std::size_t>(longest.count()))));
+std::vector<std::string> descriptors_of(pid_t process) {
+    std::vector<std::string> descriptors;
+    for (const auto& file : fs::directory_iterator(fmt::format("/proc/{}/fd", process))) {
+        std::error_code closed;
+        descriptors.push_back(fs::read_symlink(file.path(), closed).string());
+    }
+    return descriptors;
+}
+
+// Running ones and such that nobody has waited for.
+std::size_t children_of(pid_t process) {
+    std::size_t count = 0;
+    for (const auto& task : fs::directory_iterator(fmt::format("/proc/{}/task", process))) {
+        std::ifstream file(task.path() / "children");
+        count += static_cast<std::size_t>(std::distance(std::istream_iterator<pid_t>(file), {}));
+    }
+    return count;
 }
 
 }  // namespace
 
-const std::vector<ChaosFleet::Fault>& ChaosFleet::faults() {
-    static const std::vector<Fault> all{
-        {"cut connections", 30, &ChaosFleet::cut},
-        {"terminated backends", 30, &ChaosFleet::terminate_backends},
-        {"killed worker", 8, &ChaosFleet::kill_worker},
-        {"deployed worker", 3, &ChaosFleet::deploy_worker},
-        {"paused worker", 3, &ChaosFleet::pause_worker},
-        {"crashed server", 6, &ChaosFleet::crash_server},
-        {"black hole", 3, &ChaosFleet::black_hole},
-        {"half-open connections", 3, &ChaosFleet::half_open},
-        {"restarted pooler", 6, &ChaosFleet::restart_pooler},
-    };
-    return all;
-}
-
 ChaosFleet::ChaosFleet()
-    : server_({.server_settings = {"max_connections=200"}}),
+    : server_(server_settings(server_clock_)),
       pooler_(server_.socket_folder().string()),
       proxies_{FaultProxy(server_.socket()), FaultProxy(pooler_.socket())} {
     server_.migrate();
+    psql(server_.url(), trigger);
+    list_faults();
 }
 
 void ChaosFleet::start_workers(std::vector<std::string> arguments) {
@@ -61,13 +80,14 @@ void ChaosFleet::start_workers(std::vector<std::string> arguments) {
     for (std::size_t place = 0; place < size; ++place) start_worker(place);
 }
 
-// The first behind the pooler.
+// The first behind the pooler, the last with a clock that steps.
 void ChaosFleet::start_worker(std::size_t place) {
     Process::Environment environment = FaultBed::environment({{"TASK_WORKER_SHUTDOWN_SOFT", "5s"}});
     if (place == 0) {
         environment["DB_POOLER"] = "transaction";
         environment["DATABASE_DIRECT_URL"] = proxies_[0].url("postgres");
     }
+    if (place + 1 == size && FakeClock::fits_this_build()) environment.merge(worker_clock_.environment());
     const std::string url = proxies_[place == 0 ? 1 : 0].url("postgres");
     // As a supervisor does it: PgBouncer still says for a second after a crash that the server is away.
     for (int left = 5;; --left) {
@@ -81,116 +101,35 @@ void ChaosFleet::start_worker(std::size_t place) {
     }
 }
 
-const ChaosFleet::Fault& ChaosFleet::draw(std::mt19937_64& random) const {
-    if (struck_.size() < faults().size()) {
-        const Fault* fault = nullptr;
-        do {
-            fault = &faults()[pick(random, faults().size())];
-        } while (struck_.contains(fault->name));
-        return *fault;
+// What there is to know about a job that does not end.
+std::string ChaosFleet::describe(const std::string& job) const {
+    std::string text;
+    for (const std::string& query :
+         {"select format('now %s, job %s', now(), j) from task_queue.job(" + job + ") j",
+          "select format('bundle %s', b) from task_queue.bundles b where id in (" + job + ", 64 + " + job + ")",
+          std::string("select format('%s rows in state %s of %s', count(*), state, worker_id) from task_queue.bundles "
+                      "group by state, worker_id"),
+          std::string("select format('worker %s', w) from task_queue.workers w where dead_at is null"),
+          std::string("select format('leader %s', l) from task_queue.leaders l"),
+          std::string("select format('backend %s', a) from pg_stat_activity a where application_name = 'task-worker'")
+         }) {
+        for (const auto& row : psql(server_.url(), query)) text += row.at(0) + "\n";
     }
-    std::size_t sum = 0;
-    for (const Fault& fault : faults()) sum += fault.weight;
-    std::size_t chosen = pick(random, sum);
-    for (const Fault& fault : faults()) {
-        if (chosen < fault.weight) return fault;
-        chosen -= fault.weight;
+    for (const auto& worker : workers_) {
+        const std::string output = worker->output();
+        text += "worker: ..." + output.substr(output.size() - std::min<std::size_t>(output.size(), 3000)) + "\n";
     }
-    return faults().back();
-}
-
-FaultProxy& ChaosFleet::any_proxy(std::mt19937_64& random) {
-    return proxies_[pick(random, proxies_.size())];
-}
-
-std::string ChaosFleet::strike(std::mt19937_64& random) {
-    const Fault& fault = draw(random);
-    carry_out(fault, random);
-    return fault.name;
-}
-
-void ChaosFleet::strike_lightly(std::mt19937_64& random) {
-    carry_out(faults()[pick(random, light_faults)], random);
-}
-
-void ChaosFleet::carry_out(const Fault& fault, std::mt19937_64& random) {
-    (this->*fault.strike)(random);
-    ++struck_[fault.name];
-}
-
-void ChaosFleet::kill_worker(std::mt19937_64& random) {
-    const std::size_t place = pick(random, size);
-    workers_[place]->signal(SIGKILL);
-    workers_[place]->wait_exit();
-    last(random, 500ms);
-    start_worker(place);
-}
-
-void ChaosFleet::deploy_worker(std::mt19937_64& random) {
-    const std::size_t place = pick(random, size);
-    workers_[place]->signal(SIGTERM);
-    const int code = workers_[place]->wait_exit();
-    if (code != 0) {
-        throw std::runtime_error(fmt::format("a stopped worker ended with {}:\n{}", code, workers_[place]->output()));
-    }
-    start_worker(place);
-}
-
-void ChaosFleet::pause_worker(std::mt19937_64& random) {
-    const WorkerProcess& worker = *workers_[pick(random, size)];
-    worker.signal(SIGSTOP);
-    std::this_thread::sleep_for(2s);  // its lease
-    last(random, 2s);
-    worker.signal(SIGCONT);
-}
-
-void ChaosFleet::crash_server(std::mt19937_64& random) {
-    server_.stop(OwnServer::Stop::immediate);
-    last(random, pick(random, 4) == 0 ? 3000ms : 300ms);
-    server_.start();
-}
-
-void ChaosFleet::terminate_backends(std::mt19937_64& random) {
-    psql(
-        server_.url(),
-        fmt::format(
-            "select pg_terminate_backend(pid) from pg_stat_activity where backend_type = 'client backend' "
-            "and pid <> pg_backend_pid() and pid % {} = 0",
-            1 + pick(random, 3)
-        )
-    );
-    last(random, light_pause);
-}
-
-void ChaosFleet::cut(std::mt19937_64& random) {
-    any_proxy(random).cut();
-    last(random, light_pause);
-}
-
-void ChaosFleet::black_hole(std::mt19937_64& random) {
-    FaultProxy& proxy = any_proxy(random);
-    proxy.black_hole();
-    last(random, 4s);
-    proxy.pass();
-}
-
-void ChaosFleet::half_open(std::mt19937_64& random) {
-    any_proxy(random).half_open();
-    last(random, 1s);
-}
-
-void ChaosFleet::restart_pooler(std::mt19937_64& random) {
-    pooler_.stop();
-    last(random, 300ms);
-    pooler_.start();
+    return text;
 }
 
 std::chrono::milliseconds ChaosFleet::probe() {
     const auto since = FaultBed::now();
+    Listener listener(server_.url(), "probe");
     const std::string id = psql(server_.url(), "select task_queue.enqueue('noop', priority => 0)").at(0).at(0);
-    while (psql(server_.url(), "select state from task_queue.job(" + id + ")").at(0).at(0) != "completed") {
-        if (FaultBed::now() - since > 60s) throw std::runtime_error("an urgent job did not run within a minute");
-        std::this_thread::sleep_for(10ms);  // leaves the machine to the workers
+    try {
+        listener.await(id, 60s);
+    } catch (const std::runtime_error& error) {
+        throw std::runtime_error(fmt::format("{}\n{}", error.what(), describe(id)));
     }
     return std::chrono::duration_cast<std::chrono::milliseconds>(FaultBed::now() - since);
 }
@@ -198,9 +137,15 @@ std::chrono::milliseconds ChaosFleet::probe() {
 std::vector<std::string> ChaosFleet::stop_workers() {
     std::vector<std::string> wrong;
     for (const auto& worker : workers_) {
-        const fs::directory_iterator descriptors(fmt::format("/proc/{}/fd", worker->pid()));
-        const auto open = std::distance(begin(descriptors), end(descriptors));
-        if (open > most_descriptors) wrong.push_back(fmt::format("a worker has {} descriptors open", open));
+        // What was being opened or given up when the last connection was cut comes to its own end.
+        const auto limit = FaultBed::now() + 20s;
+        std::vector<std::string> open;
+        while ((open = descriptors_of(worker->pid())).size() > most_descriptors && FaultBed::now() < limit) {
+            std::this_thread::sleep_for(100ms);
+        }
+        if (open.size() > most_descriptors) wrong.push_back(fmt::format("open in a worker: {}", fmt::join(open, ", ")));
+        const std::size_t children = children_of(worker->pid());
+        if (children > 0) wrong.push_back(fmt::format("a worker has {} children", children));
     }
     for (const auto& worker : workers_) worker->signal(SIGTERM);
     for (const auto& worker : workers_) {

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <set>
 #include <stdexcept>
 #include <utility>
 
@@ -23,7 +24,9 @@ namespace {
 constexpr const char* script = R"sh(
 exec 9>{0}/running.d/$JOB_ID
 flock --nonblock 9 || : >{0}/twice.d/$JOB_ID
-echo $JOB_ID >>{0}/runs
+again=
+[ ! -e {0}/snoozed.d/$JOB_ID ] || again=again
+echo $JOB_ID $JOB_ATTEMPT $again >>{0}/runs
 case $ARG_DO in
     slow) sleep 0.3 9>&- ;;
     retry) [ "$JOB_ATTEMPT" -ge 2 ] || exit 1 ;;
@@ -65,6 +68,13 @@ void ChaosLoad::stop() {
 std::int64_t ChaosLoad::runs() const {
     std::ifstream file(folder() + "/runs");
     return std::count(std::istreambuf_iterator<char>(file), {}, '\n');
+}
+
+std::int64_t ChaosLoad::repeats() const {
+    std::ifstream file(folder() + "/runs");
+    std::set<std::string> different;
+    for (std::string line; std::getline(file, line);) different.insert(line);
+    return runs() - static_cast<std::int64_t>(different.size());
 }
 
 bool ChaosLoad::ran_twice_at_once() const {

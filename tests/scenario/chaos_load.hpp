@@ -33,6 +33,7 @@ public:
     };
     const Books& books() const { return books_; }  // after stop
     std::int64_t runs() const;                     // of programs, so far
+    std::int64_t repeats() const;                  // of these: one attempt run again, its end having been lost
     bool ran_twice_at_once() const;
 
     const std::string& folder() const { return folder_.path(); }  // its config.yml declares the kind

@@ -2,6 +2,7 @@
 
 #include "db/connection.hpp"
 #include "db/migrations.hpp"
+#include "tests/support/fake_clock.hpp"
 #include "tests/support/run.hpp"
 #include "worker/embedded_postgres.hpp"
 #include "worker/embedded_postgres_child.hpp"
@@ -56,6 +57,7 @@ void await_server(pid_t server, const std::string& url, const fs::path& log) {
 
 OwnServer::OwnServer(OwnServerSettings settings) : settings_(std::move(settings)) {
     hand_over(folder_.path(), 0755);
+    if (!settings_.folder.empty()) hand_over(settings_.folder, 0755);
     make_cluster();
     socket_folder_ = worker::make_socket_folder(worker::server_user());
     if (settings_.tcp) port_ = free_port();
@@ -91,7 +93,9 @@ void OwnServer::make_cluster() const {
 }
 
 void OwnServer::start() {
-    std::vector<std::string> words{worker::find_postgres_binaries() / "postgres", "-D", data()};
+    std::vector<std::string> words{"/usr/bin/env"};
+    for (const auto& [name, value] : settings_.environment) words.push_back(fmt::format("{}={}", name, value));
+    words.insert(words.end(), {worker::find_postgres_binaries() / "postgres", "-D", data()});
     const auto add = [&](std::string setting) {
         words.emplace_back("-c");
         words.push_back(std::move(setting));
@@ -115,6 +119,7 @@ void OwnServer::start() {
 void OwnServer::stop(Stop how) {
     kill(server_, how == Stop::fast ? SIGINT : SIGQUIT);
     if (!worker::wait_child(server_, patience)) kill(server_, SIGKILL);
+    FakeClock::clear(server_);
     server_ = -1;
 }
 
@@ -143,7 +148,7 @@ void OwnServer::write(std::string_view name, std::string_view text) const {
 }
 
 fs::path OwnServer::data() const {
-    return fs::path(folder_.path()) / "data";
+    return (settings_.folder.empty() ? fs::path(folder_.path()) : settings_.folder) / "data";
 }
 
 fs::path OwnServer::log() const {

@@ -20,6 +20,8 @@ struct OwnServerSettings {
     std::vector<std::string> server_settings{};  // each "name=value"
     bool tcp = false;                            // listens on 127.0.0.1 too, on a free port that stays the same
     std::map<std::string, std::string> files{};  // put into the data folder first: pg_hba.conf, server.crt, server.key
+    std::map<std::string, std::string> environment{};  // of the server, beside the test's own
+    std::filesystem::path folder{};                    // empty: a temporary one; else its data is below this one
 };
 
 class OwnServer {
@@ -45,6 +47,7 @@ public:
     int port() const { return port_; }  // of TCP; 0 without
     // Applies all migrations to that database.
     void migrate(std::string_view database = "postgres") const;
+    pid_t pid() const { return server_; }
     // Puts a file into the data folder, readable by the server alone; the next start sees it.
     void write(std::string_view name, std::string_view text) const;
 

@@ -39,6 +39,7 @@ Process::Process(std::string program, std::vector<std::string> arguments, const 
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);
         ::dup2(ends[1], STDERR_FILENO);
         ::dup2(ends[1], STDOUT_FILENO);
+        ::close_range(STDERR_FILENO + 1, ~0U, 0);  // a proxy's connections are not the child's
         ::execve(program.c_str(), argv.data(), envp.data());
         ::_exit(127);
     }
