@@ -8,6 +8,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <random>
 #include <tuple>
 #include <utility>
 
@@ -37,7 +38,7 @@ PoolCore::PoolCore(asio::any_io_executor executor, ConnectionSettings connection
       settings_(pool),
       connection_settings_(std::move(connection)),
       hooks_(std::make_shared<const Hooks>(std::move(hooks))),
-      state_(pool),
+      state_(pool, std::random_device{}()),
       connections_(static_cast<std::size_t>(pool.pool_size + pool.max_overflow)),
       loans_(connections_.size()),
       wait_timer_(executor_),

@@ -62,6 +62,7 @@ struct Fixture {
         hooks.on_statement = [this](std::string_view statement, std::chrono::nanoseconds, const db::Error*) {
             if (statement == "ping") ++pings;
         };
+        hooks.on_connect_failure = [this](const db::Error&) { ++connect_failures; };
         return hooks;
     }
     template <class Body>
@@ -82,6 +83,7 @@ struct Fixture {
     const tests::TestDatabase database;
     asio::io_context context;
     std::atomic<int> pings = 0;
+    std::atomic<int> connect_failures = 0;
     db::Pool pool;
 };
 
@@ -346,6 +348,34 @@ TEST_CASE("checkout fails with what the server said when it cannot connect", "[d
         for (const std::string& text : texts) {
             CHECK_THAT(text, Contains("database \"no_such_database\" does not exist"));
         }
+    });
+}
+
+TEST_CASE("while connects fail the pool tries seldom, and serves all who wait once one works", "[db][pool]") {
+    if (tests::skipped_without_direct("a pooler has back-offs of its own")) return;
+    Fixture fixture({}, Route::direct);
+    const auto let_in = [&](bool open) {
+        tests::psql(
+            tests::server_url(),
+            "alter database " + fixture.database.name() + " with allow_connections " + (open ? "true" : "false")
+        );
+    };
+    let_in(false);
+    fixture.run([&]() -> awaitable<> {
+        int refused = 0;
+        int served = 0;
+        const auto stubborn = [&]() -> awaitable<> {
+            while (const auto failure = co_await failure_of(fixture.pool)) {
+                CHECK_THAT(failure->what(), Contains("is not currently accepting connections"));
+                ++refused;
+            }
+            ++served;
+        };
+        for (int i = 0; i < 20; ++i) asio::co_spawn(fixture.context, stubborn(), asio::detached);
+        co_await fixture.until([&](const db::PoolStats&) { return refused >= 60; });
+        CHECK(fixture.connect_failures <= 8 + 2);  // those of the beginning, and one for each time all were refused
+        let_in(true);
+        co_await fixture.until([&](const db::PoolStats&) { return served == 20; });
     });
 }
 
