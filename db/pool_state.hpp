@@ -9,6 +9,8 @@
 #include "db/pool_stats.hpp"
 #include "db/settings.hpp"
 
+#include <boost/container/small_vector.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -38,7 +40,7 @@ public:
         Ticket ticket = 0;
         CloseReason reason = CloseReason::overflow;  // of close
     };
-    using Actions = std::vector<Action>;
+    using Actions = boost::container::small_vector<Action, 4>;  // one event seldom asks for more
 
     // How a connection came back.
     enum class Condition {
