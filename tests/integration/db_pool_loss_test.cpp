@@ -1,6 +1,8 @@
 // Sessions that come back dead, broken or inside a transaction.
 #include "db/transaction.hpp"
+#include "db/url.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/fault_proxy.hpp"
 #include "tests/support/pool_fixture.hpp"
 
 #include <algorithm>
@@ -106,5 +108,34 @@ TEST_CASE("a session dropped inside a transaction is rolled back before it is le
         const db::Rows rows = co_await session.execute(count_sql);
         CHECK(rows.front().get<int>(0) == 0);
         CHECK_FALSE(session.connection().in_transaction());
+    });
+}
+
+TEST_CASE("of connections that died without a word one misses its deadline, and all are gone", "[db][pool]") {
+    PoolFixture fixture;
+    FaultProxy network(db::parse_url(server_url())->hosts.front().name + "/.s.PGSQL.5432");
+    const db::ConnectionSettings settings{
+        .url = network.url(fixture.database.name()), .statement_timeout = 500ms, .grace = 500ms
+    };
+    db::Pool pool(fixture.context.get_executor(), settings, {}, fixture.hooks());
+    fixture.run([&]() -> awaitable<> {
+        {
+            const db::Session idle = co_await pool.checkout();
+            db::Session used = co_await pool.checkout();
+            const db::Session other = co_await pool.checkout();
+            network.half_open();
+            std::optional<db::ErrorKind> kind;
+            try {
+                co_await pid_of(used);
+            } catch (const db::Error& error) {
+                kind = error.kind();
+            }
+            CHECK(kind == db::ErrorKind::deadline);
+        }
+        CHECK(pool.stats().checked_in == 0);
+        CHECK(closed(pool.stats(), db::CloseReason::invalid) == 3);
+        db::Session fresh = co_await pool.checkout();
+        co_await pid_of(fresh);
+        CHECK(fixture.pings == 0);
     });
 }
