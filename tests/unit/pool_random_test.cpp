@@ -88,6 +88,7 @@ private:
     struct Known {
         Time opened{};
         Time proven{};  // when it was opened, or answered a test
+        Time used{};    // the same, or when it came back
     };
 
     static void expect(bool holds, const char* promise) {
@@ -122,6 +123,8 @@ private:
         expect(known.proven >= lost_at_, "no connection older than a loss is lent");
         const bool aged = settings_.pool_recycle.count() > 0 && now_ - known.opened >= settings_.pool_recycle;
         expect(!aged, "no connection past pool_recycle is lent");
+        const bool idle = settings_.pool_pre_ping && now_ - known.used > settings_.pre_ping_after;
+        expect(!idle, "no connection that was idle for long is lent without a test");
         expect(lent_.insert(slot).second, "a connection is lent once");
         ++served_;
     }
@@ -152,7 +155,9 @@ private:
                                     : fate < 5  ? Condition::dirty
                                                 : Condition::clean;
         if (condition == Condition::lost) lost_at_ = now_;
-        pool_.returned(draw(lent_), condition, now_, actions);
+        const Slot slot = draw(lent_);
+        known_[slot].used = now_;
+        pool_.returned(slot, condition, now_, actions);
     }
 
     void finish_open(PoolState::Actions& actions) {
@@ -165,7 +170,7 @@ private:
         }
         failing_ = 0;
         probe_.reset();
-        known_[slot] = {now_, now_};
+        known_[slot] = {now_, now_, now_};
         ++opened_;
         pool_.opened(slot, now_, actions);
     }
@@ -183,7 +188,7 @@ private:
         const int fate = dice(8);
         const Condition condition = fate == 0 ? Condition::lost : fate == 1 ? Condition::dirty : Condition::clean;
         if (condition == Condition::lost) lost_at_ = now_;
-        if (condition == Condition::clean) known_[slot].proven = now_;
+        if (condition == Condition::clean) known_[slot].proven = known_[slot].used = now_;
         pool_.tested(slot, condition, now_, actions);
     }
 
@@ -265,6 +270,7 @@ void run_rounds(std::uint64_t seed, int rounds, int steps) {
         settings.connecting_limit = 1 + dice(3);
         settings.pool_recycle = std::chrono::seconds(dice(3) == 0 ? 0 : 20);
         settings.pool_pre_ping = dice(2) == 0;
+        settings.pre_ping_after = 1s;
         INFO("seed " << seed << ", round " << round);
         RandomPool pool(random, settings);
         for (int step = 0; step < steps; ++step) pool.step();
