@@ -89,7 +89,7 @@ asio::awaitable<void> Connection::connect() {
     wait_.disarm();
     PQsetnonblocking(pg_.get(), 1);
     enter_pipeline();
-    opened_at_ = Clock::now();
+    opened_at_ = answered_at_ = Clock::now();
 }
 
 void Connection::enter_pipeline() {
@@ -177,7 +177,8 @@ asio::awaitable<void> Connection::run_script(std::string_view sql, std::chrono::
     }
     if (lost) give_up(lost);
     enter_pipeline();
-    report(script_statement, started, failure ? &*failure : nullptr);
+    answered_at_ = Clock::now();
+    report(script_statement, answered_at_ - started, failure ? &*failure : nullptr);
     if (failure) throw *failure;
 }
 

@@ -84,6 +84,7 @@ public:
     std::int64_t backend_pid() const;  // as the server or pooler told at login
     int server_version() const;        // 150020 for 15.20
     Clock::time_point opened_at() const { return opened_at_; }
+    Clock::time_point answered_at() const { return answered_at_; }  // the last whole answer, or the login
     boost::asio::any_io_executor executor() const { return wait_.executor(); }
     const ConnectionSettings& settings() const { return settings_; }
 
@@ -119,7 +120,7 @@ private:
     // After a lost connection or a missed deadline: nothing more comes of it, and the server stops working for it.
     [[noreturn]] void give_up(const std::exception_ptr& lost);
     void cancel_on_server();
-    void report(const Statement& statement, Clock::time_point started, const Error* error) const;
+    void report(const Statement& statement, std::chrono::nanoseconds took, const Error* error) const;
 
     struct Closer {
         void operator()(pg_conn* connection) const;
@@ -133,6 +134,7 @@ private:
     Parameters::View view_;                          // kept for its memory
     std::unordered_set<std::string_view> prepared_;  // names, which are literals
     Clock::time_point opened_at_;
+    Clock::time_point answered_at_;
     bool begin_pending_ = false;
     const char* begin_sql_ = "begin";  // of the pending begin
     bool packet_limited_ = false;      // the server's statement_timeout is set in this packet or transaction

@@ -173,6 +173,7 @@ asio::awaitable<std::vector<Rows>> Connection::exchange(std::chrono::millisecond
             }
         }
         wait_.disarm();
+        answered_at_ = Clock::now();
     } catch (const Error&) {
         lost = std::current_exception();
     }
@@ -185,7 +186,7 @@ asio::awaitable<std::vector<Rows>> Connection::exchange(std::chrono::millisecond
             give_up(lost);
         } catch (const Error& error) {
             for (const Expected& one : expected) {
-                if (one.kind == Expected::Kind::statement) report(*one.statement, started, &error);
+                if (one.kind == Expected::Kind::statement) report(*one.statement, Clock::now() - started, &error);
             }
             throw;
         }
@@ -198,17 +199,17 @@ asio::awaitable<std::vector<Rows>> Connection::exchange(std::chrono::millisecond
         if (failure->sqlstate() == "26000" || failure->sqlstate() == "42P05" || failure->sqlstate() == "0A000") {
             broken_ = true;
         }
-        if (failed != nullptr) report(*failed, started, &*failure);
+        if (failed != nullptr) report(*failed, answered_at_ - started, &*failure);
         throw *failure;
     }
     for (const Expected& one : expected) {
-        if (one.kind == Expected::Kind::statement) report(*one.statement, started, nullptr);
+        if (one.kind == Expected::Kind::statement) report(*one.statement, answered_at_ - started, nullptr);
     }
     co_return answers;
 }
 
-void Connection::report(const Statement& statement, Clock::time_point started, const Error* error) const {
-    if (hooks_ && hooks_->on_statement) hooks_->on_statement(statement.name, Clock::now() - started, error);
+void Connection::report(const Statement& statement, std::chrono::nanoseconds took, const Error* error) const {
+    if (hooks_ && hooks_->on_statement) hooks_->on_statement(statement.name, took, error);
 }
 
 void Connection::cancel_on_server() {

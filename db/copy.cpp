@@ -71,7 +71,7 @@ asio::awaitable<std::int64_t> Connection::copy_in(
     }
     if (lost) give_up(lost);
     enter_pipeline();
-    report(statement, started, failure ? &*failure : nullptr);
+    report(statement, Clock::now() - started, failure ? &*failure : nullptr);
     if (stopped) std::rethrow_exception(stopped);
     if (failure) throw *failure;
     co_return rows;

@@ -20,11 +20,7 @@ asio::awaitable<Session> Pool::checkout(std::source_location where) {
 }
 
 std::optional<Session> Pool::try_checkout(std::source_location where) {
-    return core_->take(where);
-}
-
-asio::awaitable<Session> Pool::open_outside(asio::any_io_executor executor, std::string url) const {
-    co_return Session(co_await core_->open_outside(std::move(executor), std::move(url)));
+    return core_->take(PoolCore::Clock::now(), where);
 }
 
 PoolStats Pool::stats() const {

@@ -20,7 +20,6 @@
 #include <memory>
 #include <optional>
 #include <source_location>
-#include <string>
 
 namespace db {
 
@@ -44,10 +43,6 @@ public:
 
     // Lends a session when one is free, fresh and nobody waits for it; else nothing. Never suspends.
     std::optional<Session> try_checkout(std::source_location where = std::source_location::current());
-
-    // A session on a connection of its own that does not count in this pool, opened with the same settings but for
-    // `url` when that is not empty (direct_url). For LISTEN, migrations and the control thread.
-    boost::asio::awaitable<Session> open_outside(boost::asio::any_io_executor executor, std::string url = {}) const;
 
     PoolStats stats() const;
 

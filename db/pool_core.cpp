@@ -1,13 +1,18 @@
 #include "db/pool_core.hpp"
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/execution/blocking.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/require.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <random>
 #include <tuple>
 #include <utility>
 
@@ -22,6 +27,7 @@ using Condition = PoolState::Condition;
 
 constexpr std::chrono::milliseconds ping_limit{1'000};
 constexpr std::chrono::milliseconds reset_limit{5'000};
+constexpr std::chrono::microseconds answer_counts{100};  // as a look at the socket
 const Statement ping_statement{"ping", "select 1"};
 
 Condition condition_of(const Connection& connection) {
@@ -34,10 +40,11 @@ Condition condition_of(const Connection& connection) {
 
 PoolCore::PoolCore(asio::any_io_executor executor, ConnectionSettings connection, PoolSettings pool, Hooks hooks)
     : executor_(std::move(executor)),
+      queue_(asio::require(executor_, asio::execution::blocking.never)),
       settings_(pool),
       connection_settings_(std::move(connection)),
       hooks_(std::make_shared<const Hooks>(std::move(hooks))),
-      state_(pool),
+      state_(pool, std::random_device{}()),
       connections_(static_cast<std::size_t>(pool.pool_size + pool.max_overflow)),
       loans_(connections_.size()),
       wait_timer_(executor_),
@@ -49,32 +56,26 @@ PoolStats PoolCore::stats() const {
     return state_.stats();
 }
 
-asio::awaitable<std::unique_ptr<Connection>> PoolCore::open_outside(asio::any_io_executor executor, std::string url)
-    const {
-    ConnectionSettings settings = connection_settings_;
-    if (!url.empty()) {
-        settings.url = std::move(url);
-        settings.pooler = Pooler::none;
-    }
-    return Connection::open(std::move(executor), std::move(settings), hooks_);
+// One that has something to say while nobody asked was closed, or soon will be: it is tested before anybody gets it.
+// The look is a system call; right after an answer it tells no more than the answer did.
+bool PoolCore::may_be_dead(const Connection& connection, Clock::time_point now) const {
+    return settings_.pool_pre_ping && now - connection.answered_at() >= answer_counts && connection.has_unread_input();
 }
 
-// The fast path: no allocation, and the one system call that asks whether the server closed the connection. One that
-// has something to say while nobody asked was closed, or soon will be: it is tested before anybody gets it.
-std::optional<Session> PoolCore::take(std::source_location where) {
-    const auto now = Clock::now();
+// The fast path: no allocation, at most one system call.
+std::optional<Session> PoolCore::take(Clock::time_point now, std::source_location where) {
     Lock lock(mutex_);
     const std::optional<Slot> slot = state_.take(now);
     if (!slot) return std::nullopt;
     std::unique_ptr<Connection> connection = std::move(connections_[*slot]);
     loans_[*slot] = {now, where};
     lock.unlock();
-    if (settings_.pool_pre_ping && connection->has_unread_input()) {
+    if (may_be_dead(*connection, now)) {
         lock.lock();
         connections_[*slot] = std::move(connection);
         PoolState::Actions actions;
         state_.found_suspicious(*slot, actions);
-        perform(actions, lock);
+        perform(actions, now, lock);
         return std::nullopt;
     }
     if (hooks_->on_checkout) hooks_->on_checkout({});
@@ -82,16 +83,17 @@ std::optional<Session> PoolCore::take(std::source_location where) {
 }
 
 asio::awaitable<Session> PoolCore::checkout(std::source_location where) {
-    if (std::optional<Session> free = take(where)) co_return std::move(*free);
-    const auto self = shared_from_this();
     const auto started = Clock::now();
+    if (std::optional<Session> free = take(started, where)) co_return std::move(*free);
+    const auto self = shared_from_this();
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
     const auto initiate = [&](auto handler) { join_line({executor, std::move(handler)}, started, where); };
-    const std::tuple<Connection*, Slot> lent =
-        co_await asio::async_initiate<const asio::use_awaitable_t<>, void(std::exception_ptr, Connection*, Slot)>(
-            initiate, asio::use_awaitable
+    const std::tuple<std::exception_ptr, Connection*, Slot> answer = co_await asio::
+        async_initiate<const asio::as_tuple_t<asio::deferred_t>, void(std::exception_ptr, Connection*, Slot)>(
+            initiate, asio::as_tuple(asio::deferred)
         );
-    Session session(std::unique_ptr<Connection>(std::get<0>(lent)), self, std::get<1>(lent));
+    if (std::get<0>(answer)) std::rethrow_exception(std::get<0>(answer));
+    Session session(std::unique_ptr<Connection>(std::get<1>(answer)), self, std::get<2>(answer));
     if (hooks_->on_checkout) hooks_->on_checkout(Clock::now() - started);
     co_return session;
 }
@@ -107,35 +109,39 @@ void PoolCore::join_line(Caller caller, Clock::time_point started, std::source_l
     }
     waiters_.emplace(ticket, Waiter{std::move(caller), started + settings_.pool_timeout, where});
     start_wait_timer();
-    perform(actions, lock);
+    perform(actions, started, lock);
 }
 
-void PoolCore::complete(Caller caller, std::exception_ptr error, std::unique_ptr<Connection> connection, Slot slot) {
-    asio::post(
-        caller.executor,
-        [handler = std::move(caller.handler), error, connection = std::move(connection), slot]() mutable {
-            std::move(handler)(error, connection.release(), slot);
-        }
-    );
+// Never in place: who gives a session back must not run what another does with it.
+void PoolCore::complete(Caller caller, std::exception_ptr error, std::unique_ptr<Connection> connection, Slot slot)
+    const {
+    auto resume = [handler = std::move(caller.handler), error, connection = std::move(connection), slot]() mutable {
+        std::move(handler)(error, connection.release(), slot);
+    };
+    if (caller.executor == executor_) {  // the usual case, and cheaper
+        queue_.execute(std::move(resume));
+    } else {
+        asio::post(caller.executor, std::move(resume));
+    }
 }
 
 // Carries out the actions; unlocks.
-void PoolCore::perform(PoolState::Actions& actions, Lock& lock) {
+void PoolCore::perform(PoolState::Actions& actions, Clock::time_point now, Lock& lock) {
     struct Done {
         Caller caller;
         std::exception_ptr error;
         std::unique_ptr<Connection> connection;
         Slot slot;
     };
-    std::vector<Done> done;
+    boost::container::small_vector<Done, 2> done;
     std::vector<asio::awaitable<void>> work;
-    std::vector<std::unique_ptr<Connection>> closing;
+    std::vector<std::unique_ptr<Connection>> closing;  // after the mutex is released
     for (const PoolState::Action& action : actions) {
         std::unique_ptr<Connection>& connection = connections_[action.slot];
         switch (action.kind) {
             case Kind::lend: {
                 auto waiter = waiters_.extract(action.ticket);
-                loans_[action.slot] = {Clock::now(), waiter.mapped().where};
+                loans_[action.slot] = {now, waiter.mapped().where};
                 done.push_back({std::move(waiter.mapped().caller), nullptr, std::move(connection), action.slot});
                 break;
             }
@@ -169,14 +175,13 @@ void PoolCore::give_back(std::unique_ptr<Connection> connection, Slot slot) {
     PoolState::Actions actions;
     Lock lock(mutex_);
     // A waiter gets it without another look: it may have died while its holder did something else.
-    if (condition == Condition::clean && settings_.pool_pre_ping && !waiters_.empty() &&
-        connection->has_unread_input()) {
+    if (condition == Condition::clean && !waiters_.empty() && may_be_dead(*connection, now)) {
         condition = Condition::suspect;
     }
     const auto held = now - loans_[slot].since;
     connections_[slot] = std::move(connection);
     state_.returned(slot, condition, now, actions);
-    perform(actions, lock);
+    perform(actions, now, lock);
     if (hooks_->on_return) hooks_->on_return(held);
 }
 
@@ -202,7 +207,7 @@ asio::awaitable<void> PoolCore::open(std::shared_ptr<PoolCore>, Slot slot) {
         state_.open_failed(slot, now, actions);
     }
     plan_upkeep(now);
-    perform(actions, lock);
+    perform(actions, now, lock);
 }
 
 asio::awaitable<void> PoolCore::test(
@@ -223,11 +228,12 @@ asio::awaitable<void> PoolCore::test(
         condition = Condition::spent;
     }
     if (!condition) condition = condition_of(*connection);
+    const auto now = Clock::now();
     PoolState::Actions actions;
     Lock lock(mutex_);
     connections_[slot] = std::move(connection);
-    state_.tested(slot, *condition, Clock::now(), actions);
-    perform(actions, lock);
+    state_.tested(slot, *condition, now, actions);
+    perform(actions, now, lock);
 }
 
 void PoolCore::shut_down() {
@@ -236,7 +242,7 @@ void PoolCore::shut_down() {
     if (!state_.is_shut_down()) state_.shut_down(actions);
     wait_timer_.cancel();
     upkeep_timer_.cancel();
-    perform(actions, lock);
+    perform(actions, Clock::now(), lock);
 }
 
 asio::awaitable<void> PoolCore::drain(Clock::time_point deadline) {

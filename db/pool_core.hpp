@@ -18,7 +18,6 @@
 #include <mutex>
 #include <optional>
 #include <source_location>
-#include <string>
 #include <vector>
 
 namespace db {
@@ -32,10 +31,7 @@ public:
 
     // See db/pool.hpp.
     boost::asio::awaitable<Session> checkout(std::source_location where);
-    std::optional<Session> take(std::source_location where);
-    boost::asio::awaitable<std::unique_ptr<Connection>> open_outside(
-        boost::asio::any_io_executor executor, std::string url
-    ) const;
+    std::optional<Session> take(Clock::time_point now, std::source_location where);
     PoolStats stats() const;
     boost::asio::awaitable<void> drain(Clock::time_point deadline);
     void shut_down();
@@ -60,16 +56,16 @@ private:
     };
     using Lock = std::unique_lock<std::mutex>;
 
+    bool may_be_dead(const Connection& connection, Clock::time_point now) const;
     void join_line(Caller caller, Clock::time_point started, std::source_location where);
-    void perform(PoolState::Actions& actions, Lock& lock);
+    void perform(PoolState::Actions& actions, Clock::time_point now, Lock& lock);
     // Both hold `self` from before they start until they end.
     boost::asio::awaitable<void> open(std::shared_ptr<PoolCore> self, Slot slot);
     boost::asio::awaitable<void> test(
         std::shared_ptr<PoolCore> self, std::unique_ptr<Connection> connection, Slot slot, bool reset
     );
-    static void complete(
-        Caller caller, std::exception_ptr error, std::unique_ptr<Connection> connection = {}, Slot slot = 0
-    );
+    void complete(Caller caller, std::exception_ptr error, std::unique_ptr<Connection> connection = {}, Slot slot = 0)
+        const;
     void start_wait_timer();
     void expire_waiters();
     void cancel_waiter(PoolState::Ticket ticket);
@@ -79,6 +75,7 @@ private:
     Error timeout_error(Clock::time_point now) const;
 
     const boost::asio::any_io_executor executor_;
+    const boost::asio::any_io_executor queue_;  // the same, but nothing runs in place
     const PoolSettings settings_;
     const ConnectionSettings connection_settings_;
     const std::shared_ptr<const Hooks> hooks_;

@@ -7,7 +7,7 @@ namespace db {
 
 using Kind = PoolState::Action::Kind;
 
-PoolState::PoolState(const PoolSettings& settings) : settings_(settings) {
+PoolState::PoolState(const PoolSettings& settings, std::uint64_t seed) : settings_(settings), random_(seed) {
     const auto places = static_cast<std::size_t>(settings.pool_size + settings.max_overflow);
     places_.resize(places);
     free_.reserve(places);
@@ -136,7 +136,7 @@ void PoolState::serve_waiters(Time now, Actions& actions) {
             available(slot, now, actions);
         }
     }
-    while (unserved() && !empty_.empty() && opening_ < settings_.connecting_limit) start_open(actions);
+    while (unserved() && !empty_.empty() && may_connect(now)) start_open(actions);
 }
 
 void PoolState::returned(Slot slot, Condition condition, Time now, Actions& actions) {
@@ -163,6 +163,8 @@ void PoolState::found_suspicious(Slot slot, Actions& actions) {
 
 void PoolState::opened(Slot slot, Time now, Actions& actions) {
     --opening_;
+    failures_ = 0;
+    next_connect_ = Time::min();
     ++counters_.opened;
     Place& place = places_[slot];
     place.opened_at = now;
@@ -179,9 +181,10 @@ void PoolState::open_failed(Slot slot, Time now, Actions& actions) {
     --open_;
     places_[slot].use = Use::empty;
     empty_.push_back(slot);
+    back_off(now);
     bool first = true;
     if (replacement_ && replacement_->fresh == slot) {
-        fail_replacement(now);
+        replacement_.reset();
         first = false;
     }
     // Whoever can hope for nothing else learns the reason at once; at least the one for whom this was opened.
@@ -250,8 +253,8 @@ void PoolState::check_invariants() const {
     rule(!shut_down_ || (line_.empty() && free_.empty()), "a pool that is shut down keeps nothing");
     rule(free_.empty() || opening_ + testing_ >= waiting, "nobody waits for nothing while a connection is free");
     rule(
-        opening_ + testing_ >= waiting || empty_.empty() || opening_ == settings_.connecting_limit,
-        "a connection is on its way to each waiter, unless the pool is full or the connects are at their limit"
+        opening_ + testing_ >= waiting || empty_.empty() || opening_ == settings_.connecting_limit || failures_ > 0,
+        "a connection is on its way to each waiter, unless the pool is full, at its limit of connects, or these fail"
     );
     for (const Slot slot : free_) {
         rule(places_[slot].opened_at >= valid_from_, "no free connection is older than a loss");

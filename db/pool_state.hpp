@@ -9,6 +9,8 @@
 #include "db/pool_stats.hpp"
 #include "db/settings.hpp"
 
+#include <boost/container/small_vector.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -38,7 +40,7 @@ public:
         Ticket ticket = 0;
         CloseReason reason = CloseReason::overflow;  // of close
     };
-    using Actions = std::vector<Action>;
+    using Actions = boost::container::small_vector<Action, 4>;  // one event seldom asks for more
 
     // How a connection came back.
     enum class Condition {
@@ -49,7 +51,8 @@ public:
         lost,     // the server went away: every connection opened before is held to be dead as well
     };
 
-    explicit PoolState(const PoolSettings& settings);
+    // `seed` is of the jitter: each process should have its own.
+    explicit PoolState(const PoolSettings& settings, std::uint64_t seed = 1);
 
     // A caller wants a session. Answers the slot when one is free, fresh and nobody waits: the fast path, which the
     // shell may still refuse by found_suspicious(). Otherwise call wait().
@@ -66,7 +69,8 @@ public:
     void open_failed(Slot slot, Time now, Actions& actions);
     // After test or reset: clean when it may be lent.
     void tested(Slot slot, Condition condition, Time now, Actions& actions);
-    // Opens a replacement for a free connection of age, one at a time.
+    // Tries again to connect for those who wait, after a pause; else opens a replacement for a free connection of age,
+    // one at a time.
     void upkeep(Time now, Actions& actions);
     // When upkeep() is due next, as known after opened(), open_failed() and upkeep(); Time::max(): never.
     Time next_upkeep(Time now) const;
@@ -103,7 +107,9 @@ private:
     void start_open(Actions& actions);
     void start_test(Slot slot, Action::Kind kind, Actions& actions);
     void retire_replaced(Slot fresh, Actions& actions);
-    void fail_replacement(Time now);
+    bool may_connect(Time now) const;
+    void back_off(Time now);
+    std::uint64_t random();
     void plan_age(Place& place, Time now);
     bool is_expired(const Place& place, Time now) const;
     bool needs_test(const Place& place, Time now) const;
@@ -118,14 +124,15 @@ private:
     Ticket last_ticket_ = 0;
     Time valid_from_ = Time::min();  // connections opened before a loss was seen are not lent again
     std::optional<Replacement> replacement_;
-    Time no_upkeep_before_ = Time::min();
+    int failures_ = 0;                 // connects in a row that failed, those of one moment counted once
+    Time next_connect_ = Time::min();  // none is begun before
     PoolStats counters_;
     int open_ = 0;  // not empty
     int opening_ = 0;
     int testing_ = 0;
     int lent_ = 0;
     int replaced_ = 0;
-    std::uint64_t jitter_ = 0x9e3779b97f4a7c15;
+    std::uint64_t random_;
     bool shut_down_ = false;
 };
 

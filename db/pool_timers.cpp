@@ -115,7 +115,7 @@ void PoolCore::do_upkeep() {
     next_upkeep_ = Clock::time_point::max();
     state_.upkeep(now, actions);
     plan_upkeep(now);
-    perform(actions, lock);
+    perform(actions, now, lock);
 }
 
 }  // namespace db

@@ -2,6 +2,7 @@
 
 #include "db/pipeline.hpp"
 #include "queue/wake.hpp"
+#include "worker/direct_connection.hpp"
 #include "worker/jitter.hpp"
 
 #include <boost/asio/post.hpp>
@@ -48,11 +49,7 @@ std::chrono::nanoseconds Control::heartbeat_age() const {
 }
 
 asio::awaitable<db::Session> Control::open(bool direct) {
-    db::ConnectionSettings settings = config_.database.connection;
-    if (direct && !config_.database.direct_url.empty()) {
-        settings.url = config_.database.direct_url;
-        settings.pooler = db::Pooler::none;
-    }
+    db::ConnectionSettings settings = direct ? direct_connection(config_.database) : config_.database.connection;
     // A call that hangs must end well before the lease does.
     const auto patience = std::max<std::chrono::milliseconds>(config_.worker.lease_timeout / 6, 500ms);
     settings.connect_timeout = std::min(settings.connect_timeout, patience);

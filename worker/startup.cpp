@@ -2,6 +2,7 @@
 
 #include "db/catalogue.hpp"
 #include "db/connection.hpp"
+#include "worker/direct_connection.hpp"
 #include "worker/exit_code.hpp"
 #include "worker/logging.hpp"
 #include "worker/version.hpp"
@@ -71,11 +72,7 @@ asio::awaitable<db::Session> wait_for_database(db::Pool& pool, const std::atomic
 
 asio::awaitable<void> migrate(const Config& config) {
     // A migration may take as long as it takes.
-    db::ConnectionSettings settings = config.database.connection;
-    if (!config.database.direct_url.empty()) {
-        settings.url = config.database.direct_url;
-        settings.pooler = db::Pooler::none;
-    }
+    db::ConnectionSettings settings = direct_connection(config.database);
     settings.statement_timeout = 0ms;
     db::Session session(co_await db::Connection::open(co_await asio::this_coro::executor, std::move(settings)));
     co_await db::migrate_up(session, {}, [](const db::Migration& migration) {

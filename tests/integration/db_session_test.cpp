@@ -1,66 +1,25 @@
-#include "db/connection.hpp"
-#include "db/pipeline.hpp"
-#include "db/pool.hpp"
+#include "db/session.hpp"
 #include "db/transaction.hpp"
 #include "tests/support/catch.hpp"
-#include "tests/support/database.hpp"
-#include "tests/support/run.hpp"
+#include "tests/support/session_fixture.hpp"
 
-#include <boost/asio/this_coro.hpp>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
 
+using namespace tests;
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
 template <class T = void>
 using awaitable = asio::awaitable<T>;
 
 namespace {
-
-const db::Statement add_sql{"test_add", "select $1::bigint + $2::integer, $3::text"};
-const db::Statement divide_sql{"test_divide", "select 10 / $1::integer"};
-const db::Statement create_sql{
-    "test_create", "create table numbers (n integer primary key deferrable initially deferred)"
-};
-const db::Statement insert_sql{"test_insert", "insert into numbers values ($1::integer)"};
-const db::Statement count_sql{"test_count", "select count(*) from numbers"};
 const db::Statement copy_sql{"test_copy", "copy numbers from stdin"};
-
-awaitable<std::int64_t> add(db::Session& session, std::int64_t a, std::int32_t b) {
-    const db::Rows rows = co_await session.execute(add_sql, a, b, "x");
-    co_return rows.front().get<std::int64_t>(0);
-}
-
-awaitable<int> divide(db::Session& session, int by) {
-    const db::Rows rows = co_await session.execute(divide_sql, by);
-    co_return rows.front().get<int>(0);
-}
-
-awaitable<> insert(db::Session& session, int n) {
-    co_await session.execute(insert_sql, n);
-}
-
-awaitable<std::int64_t> count(db::Session& session) {
-    const db::Rows rows = co_await session.execute(count_sql);
-    co_return rows.front().get<std::int64_t>(0);
-}
-
-// Runs body(session) on a session of its own.
-template <class Body>
-auto with_session(const db::ConnectionSettings& settings, Body body) {
-    return tests::run([&]() -> std::invoke_result_t<Body&, db::Session&> {
-        auto connection = co_await db::Connection::open(co_await asio::this_coro::executor, settings);
-        db::Session session(std::move(connection));
-        co_return co_await body(session);
-    });
-}
-template <class Body>
-auto with_session(const tests::TestDatabase& database, Body body) {
-    return with_session(database.settings(), std::move(body));
-}
-
 }  // namespace
 
 TEST_CASE("execute sends and reads every kind of value", "[db][session]") {
-    const tests::TestDatabase database;
+    const TestDatabase database;
     with_session(database, [](db::Session& session) -> awaitable<> {
         static const db::Statement all{"test_all", R"sql(
             select $1::bigint, $2::integer, $3::smallint, $4::float8, $5::boolean, $6::text, $7::json,
@@ -100,7 +59,7 @@ TEST_CASE("execute sends and reads every kind of value", "[db][session]") {
 }
 
 TEST_CASE("execute names the statement and the SQLSTATE of a refusal, and the session goes on", "[db][session]") {
-    const tests::TestDatabase database;
+    const TestDatabase database;
     with_session(database, [](db::Session& session) -> awaitable<> {
         std::string statement;
         std::string sqlstate;
@@ -118,7 +77,7 @@ TEST_CASE("execute names the statement and the SQLSTATE of a refusal, and the se
 }
 
 TEST_CASE("transact commits what returns and rolls back what throws", "[db][transaction]") {
-    const tests::TestDatabase database;
+    const TestDatabase database;
     with_session(database, [](db::Session& session) -> awaitable<> {
         co_await session.execute(create_sql);
         co_await db::transact(session, [](db::Session& inside) -> awaitable<> {
@@ -151,93 +110,8 @@ TEST_CASE("transact commits what returns and rolls back what throws", "[db][tran
     });
 }
 
-TEST_CASE("pipelined runs several functions in one round trip", "[db][pipeline]") {
-    const tests::TestDatabase database;
-    with_session(database, [](db::Session& session) -> awaitable<> {
-        const auto answers =
-            co_await db::pipelined(session, add(session, 1, 2), divide(session, 5), add(session, 3, 4));
-        CHECK(std::get<0>(answers) == 3);
-        CHECK(std::get<1>(answers) == 2);
-        CHECK(std::get<2>(answers) == 7);
-        std::vector<awaitable<std::int64_t>> many;
-        for (int i = 0; i < 100; ++i) many.push_back(add(session, i, 1));
-        const std::vector<std::int64_t> sums = co_await db::pipelined(session, std::move(many));
-        REQUIRE(sums.size() == 100);
-        CHECK(sums[99] == 100);
-    });
-}
-
-TEST_CASE("pipelined hands out nothing when one of its statements or the commit fails", "[db][pipeline]") {
-    const tests::TestDatabase database;
-    with_session(database, [](db::Session& session) -> awaitable<> {
-        co_await session.execute(create_sql);
-        std::string failed;
-        bool first_returned = false;
-        const auto watched = [&](int n) -> awaitable<> {
-            co_await insert(session, n);
-            first_returned = true;
-        };
-        try {
-            co_await db::pipelined(session, watched(1), divide(session, 0), insert(session, 2));
-        } catch (const db::Error& error) {
-            failed = error.statement();
-        }
-        CHECK(failed == "test_divide");
-        CHECK_FALSE(first_returned);
-        const std::int64_t none = co_await count(session);
-        CHECK(none == 0);
-        // The error comes in place of the sync: both statements had answered OK.
-        co_await insert(session, 7);
-        std::string sqlstate;
-        try {
-            co_await db::pipelined(session, watched(7), insert(session, 8));
-        } catch (const db::Error& error) {
-            sqlstate = error.sqlstate();
-        }
-        CHECK(sqlstate == "23505");
-        CHECK_FALSE(first_returned);
-        const std::int64_t one = co_await count(session);
-        CHECK(one == 1);
-    });
-}
-
-TEST_CASE("pipelined refuses a function with a second statement", "[db][pipeline]") {
-    const tests::TestDatabase database;
-    with_session(database, [](db::Session& session) -> awaitable<> {
-        const auto twice = [&]() -> awaitable<std::int64_t> {
-            const std::int64_t first = co_await add(session, 1, 1);
-            co_return co_await add(session, first, 1);
-        };
-        db::ErrorKind kind{};
-        try {
-            co_await db::pipelined(session, twice(), add(session, 1, 1));
-        } catch (const db::Error& error) {
-            kind = error.kind();
-        }
-        CHECK(kind == db::ErrorKind::usage);
-        const std::int64_t three = co_await add(session, 1, 2);
-        CHECK(three == 3);
-    });
-}
-
-TEST_CASE("pipelined sends more than the sockets hold without a deadlock", "[db][pipeline]") {
-    const tests::TestDatabase database;
-    with_session(database, [](db::Session& session) -> awaitable<> {
-        static const db::Statement echo{"test_echo", "select $1::text"};
-        const std::string megabyte(1 << 20, 'x');
-        const auto length = [&]() -> awaitable<std::size_t> {
-            const db::Rows rows = co_await session.execute(echo, megabyte);
-            co_return rows.front().get<std::string_view>(0).size();
-        };
-        std::vector<awaitable<std::size_t>> many;
-        for (int i = 0; i < 32; ++i) many.push_back(length());
-        const std::vector<std::size_t> lengths = co_await db::pipelined(session, std::move(many));
-        CHECK(std::ranges::all_of(lengths, [](std::size_t size) { return size == std::size_t{1} << 20; }));
-    });
-}
-
 TEST_CASE("copy_in streams rows and undoes them when the sender stops", "[db][copy]") {
-    const tests::TestDatabase database;
+    const TestDatabase database;
     with_session(database, [](db::Session& session) -> awaitable<> {
         co_await session.execute(create_sql);
         int next = 0;
@@ -263,7 +137,7 @@ TEST_CASE("copy_in streams rows and undoes them when the sender stops", "[db][co
 }
 
 TEST_CASE("a call without an answer ends at its deadline, and the connection is of no use any more", "[db][deadline]") {
-    const tests::TestDatabase database;
+    const TestDatabase database;
     with_session(database, [](db::Session& session) -> awaitable<> {
         static const db::Statement sleep{"", "select pg_sleep(60)"};
         db::ErrorKind kind{};
@@ -279,7 +153,7 @@ TEST_CASE("a call without an answer ends at its deadline, and the connection is 
 }
 
 TEST_CASE("a terminated connection says why", "[db][session]") {
-    const tests::TestDatabase database;
+    const TestDatabase database;
     with_session(database, [](db::Session& session) -> awaitable<> {
         static const db::Statement suicide{"", "select pg_terminate_backend(pg_backend_pid())"};
         std::string sqlstate;
@@ -297,8 +171,8 @@ TEST_CASE("a terminated connection says why", "[db][session]") {
 }
 
 TEST_CASE("wait_notification hears what another session says", "[db][listen]") {
-    if (tests::skipped_without_direct("LISTEN takes a connection that is nobody else's")) return;
-    const tests::TestDatabase database;
+    if (skipped_without_direct("LISTEN takes a connection that is nobody else's")) return;
+    const TestDatabase database;
     with_session(database.direct_settings(), [&](db::Session& session) -> awaitable<> {
         static const db::Statement listen{"", "listen news"};
         co_await session.execute(listen);

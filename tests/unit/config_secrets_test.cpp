@@ -4,7 +4,7 @@
 using namespace worker;
 using namespace tests;
 
-TEST_CASE("load_config prefers secrets in files over environment variables", "[worker][config]") {
+TEST_CASE("load_config prefers secrets in files over environment variables", "[worker][config][setting]") {
     const tests::TemporaryFolder secrets;
     secrets.write("url", "postgresql://app@db/jobs\n");
     secrets.write("password", "p/w@\r\n");

@@ -2,6 +2,7 @@
 
 #include "tests/support/config_given.hpp"
 #include "worker/config_keys.hpp"
+#include "worker/direct_connection.hpp"
 
 using namespace worker;
 using namespace tests;
@@ -202,6 +203,23 @@ TEST_CASE("load_config takes the URL's connect_timeout for each attempt to conne
     const auto problems = problems_of({.environment = {{"DATABASE_URL", url + "soon"}}});
     REQUIRE(problems.size() == 1);
     CHECK_THAT(problems[0], Catch::Contains("connect_timeout is not a whole number of seconds"));
+}
+
+TEST_CASE(
+    "direct_connection takes direct_url with its own connect_timeout, past the pooler", "[worker][config][setting]"
+) {
+    Given given{
+        .environment = {{"DATABASE_URL", "postgresql://u@db/j?connect_timeout=3"}, {"DB_POOLER", "transaction"}}
+    };
+    CHECK(direct_connection(loaded(given).database).url == "postgresql://u@db/j?connect_timeout=3");
+    CHECK(direct_connection(loaded(given).database).pooler == db::Pooler::transaction);
+    given.environment["DATABASE_DIRECT_URL"] = "postgresql://u@direct/j?connect_timeout=7";
+    const db::ConnectionSettings direct = direct_connection(loaded(given).database);
+    CHECK(direct.url == given.environment["DATABASE_DIRECT_URL"]);
+    CHECK(direct.pooler == db::Pooler::none);
+    CHECK(direct.connect_timeout == 7s);
+    given.environment["DATABASE_DIRECT_URL"] = "postgresql://u@direct/j";
+    CHECK(direct_connection(loaded(given).database).connect_timeout == 3s);
 }
 
 TEST_CASE("load_config notes what it ignores of a shared URL", "[worker][config]") {

@@ -2,7 +2,9 @@
 #include "db/pool_state.hpp"
 #include "tests/support/catch.hpp"
 
+#include <algorithm>
 #include <map>
+#include <optional>
 #include <random>
 #include <set>
 #include <stdexcept>
@@ -22,7 +24,8 @@ public:
         : random_(random), settings_(settings), pool_(settings) {}
 
     void step() {
-        now_ += std::chrono::milliseconds(dice(500));
+        pass_time(std::chrono::milliseconds(dice(500)));
+        if (dice(100) == 0) outage_ = !outage_;
         PoolState::Actions actions;
         switch (dice(14)) {
             case 0:
@@ -85,6 +88,7 @@ private:
     struct Known {
         Time opened{};
         Time proven{};  // when it was opened, or answered a test
+        Time used{};    // the same, or when it came back
     };
 
     static void expect(bool holds, const char* promise) {
@@ -100,11 +104,27 @@ private:
         return value;
     }
 
+    // The shell's timer calls upkeep() when it is due.
+    void pass_time(std::chrono::milliseconds length) {
+        const Time end = now_ + length;
+        for (Time due = pool_.next_upkeep(now_); due <= end; due = pool_.next_upkeep(now_)) {
+            expect(due > now_, "upkeep is due in time to come");
+            now_ = due;
+            PoolState::Actions actions;
+            pool_.upkeep(now_, actions);
+            perform(actions);
+            check();
+        }
+        now_ = end;
+    }
+
     void lend(Slot slot) {
         const Known& known = known_.at(slot);
         expect(known.proven >= lost_at_, "no connection older than a loss is lent");
         const bool aged = settings_.pool_recycle.count() > 0 && now_ - known.opened >= settings_.pool_recycle;
         expect(!aged, "no connection past pool_recycle is lent");
+        const bool idle = settings_.pool_pre_ping && now_ - known.used > settings_.pre_ping_after;
+        expect(!idle, "no connection that was idle for long is lent without a test");
         expect(lent_.insert(slot).second, "a connection is lent once");
         ++served_;
     }
@@ -135,19 +155,31 @@ private:
                                     : fate < 5  ? Condition::dirty
                                                 : Condition::clean;
         if (condition == Condition::lost) lost_at_ = now_;
-        pool_.returned(draw(lent_), condition, now_, actions);
+        const Slot slot = draw(lent_);
+        known_[slot].used = now_;
+        pool_.returned(slot, condition, now_, actions);
     }
 
     void finish_open(PoolState::Actions& actions) {
         if (opening_.empty()) return;
         const Slot slot = draw(opening_);
-        if (dice(5) == 0) {
+        if (dice(10) < (outage_ ? 9 : 2)) {
+            if (failing_ == 0 || slot == probe_) bar_connects();
             pool_.open_failed(slot, now_, actions);
             return;
         }
-        known_[slot] = {now_, now_};
+        failing_ = 0;
+        probe_.reset();
+        known_[slot] = {now_, now_, now_};
         ++opened_;
         pool_.opened(slot, now_, actions);
+    }
+
+    // A failed connect, or one that was tried after it: the next comes later, and later each time.
+    void bar_connects() {
+        barred_until_ = now_ + std::min<std::chrono::milliseconds>(50ms * (1 << std::min(failing_, 8)), 1s);
+        ++failing_;
+        probe_.reset();
     }
 
     void finish_test(PoolState::Actions& actions) {
@@ -156,7 +188,7 @@ private:
         const int fate = dice(8);
         const Condition condition = fate == 0 ? Condition::lost : fate == 1 ? Condition::dirty : Condition::clean;
         if (condition == Condition::lost) lost_at_ = now_;
-        if (condition == Condition::clean) known_[slot].proven = now_;
+        if (condition == Condition::clean) known_[slot].proven = known_[slot].used = now_;
         pool_.tested(slot, condition, now_, actions);
     }
 
@@ -178,6 +210,11 @@ private:
                     break;
                 case Kind::open:
                     expect(!down_, "nothing is opened after the end");
+                    if (failing_ > 0) {
+                        expect(opening_.empty(), "while connects fail one is tried at a time");
+                        expect(now_ >= barred_until_, "a connect that failed is not repeated at once");
+                        probe_ = action.slot;
+                    }
                     expect(opening_.insert(action.slot).second, "a slot is opened once");
                     break;
                 case Kind::test:
@@ -200,6 +237,9 @@ private:
         expect(stats.waiting == static_cast<int>(waiting_.size()), "waiting is who waits");
         expect(stats.checkouts == served_, "checkouts counts what was lent");
         expect(opened_ - closed_ + opening_.size() == static_cast<std::size_t>(stats.checked_in) + busy, "none leaks");
+        const bool full = stats.checked_in + stats.checked_out == settings_.pool_size + settings_.max_overflow;
+        if (failing_ == 0 || waiting_.empty() || !opening_.empty() || !testing_.empty() || full) return;
+        expect(pool_.next_upkeep(now_) <= now_ + 2s, "who waits while connects fail has one tried within two seconds");
     }
 
     std::mt19937_64& random_;
@@ -213,6 +253,10 @@ private:
     std::uint64_t served_ = 0;
     std::uint64_t opened_ = 0;
     std::uint64_t closed_ = 0;
+    bool outage_ = false;
+    int failing_ = 0;  // connects that failed one after another
+    Time barred_until_{};
+    std::optional<Slot> probe_;  // tried while they fail
     bool down_ = false;
 };
 
@@ -226,6 +270,7 @@ void run_rounds(std::uint64_t seed, int rounds, int steps) {
         settings.connecting_limit = 1 + dice(3);
         settings.pool_recycle = std::chrono::seconds(dice(3) == 0 ? 0 : 20);
         settings.pool_pre_ping = dice(2) == 0;
+        settings.pre_ping_after = 1s;
         INFO("seed " << seed << ", round " << round);
         RandomPool pool(random, settings);
         for (int step = 0; step < steps; ++step) pool.step();

@@ -3,6 +3,7 @@
 #include "db/connection.hpp"
 #include "db/migrations.hpp"
 #include "worker/cli/errors.hpp"
+#include "worker/direct_connection.hpp"
 #include "worker/embedded_postgres.hpp"
 #include "worker/startup.hpp"
 
@@ -22,9 +23,8 @@ namespace worker::cli {
 namespace {
 
 db::ConnectionSettings connection_settings(const Config& config, Visit visit) {
-    db::ConnectionSettings settings = config.database.connection;
+    db::ConnectionSettings settings = visit.direct ? direct_connection(config.database) : config.database.connection;
     if (visit.direct) {
-        if (!config.database.direct_url.empty()) settings.url = config.database.direct_url;
         settings.pooler = db::Pooler::none;
         settings.statement_timeout = {};
     }
