@@ -247,6 +247,39 @@ comment on function task_queue.enqueue(
 
 -- A bundle takes the next `size` jobs of args. Where the bytes before a job pass a multiple of 32 kB a new bundle starts, so
 -- that the args of a bundle stay under 64 kB unless one job alone has more than 32.
+-- The rows for args, in order: `size` jobs to a row, fewer where they would pass 32 kB. The window is only for args that
+-- could: it costs as much as all the rest. json_agg takes what a sorted subquery gives in its order.
+create function task_queue.bundles_of(args json[], size integer, largest integer)
+returns table (jobs integer, bundle_args json)
+language plpgsql immutable as $$
+begin
+    if largest * size::bigint <= 32768 then
+        return query
+            select count(*)::integer, json_agg(c.value)
+            from (
+                select e.value, (e.n - 1) / size as chunk
+                from unnest(args) with ordinality e(value, n)
+                order by chunk, e.n
+            ) c
+            group by c.chunk
+            order by c.chunk;
+    else
+        return query
+            select count(*)::integer, json_agg(c.value order by c.n)
+            from (
+                select p.*, (sum(p.bytes) over (partition by p.chunk order by p.n) - p.bytes) / 32768 as piece
+                from (
+                    select e.value, e.n, (e.n - 1) / size as chunk, octet_length(e.value::text) as bytes
+                    from unnest(args) with ordinality e(value, n)
+                ) p
+            ) c
+            group by c.chunk, c.piece
+            order by min(c.n);
+    end if;
+end
+$$;
+comment on function task_queue.bundles_of is 'Packs args into rows of at most size jobs. largest: bytes of the largest.';
+
 create function task_queue.enqueue_many(
     kind text, args json[], queue text default 'default', priority integer default null,
     run_at timestamptz default null, delay interval default null, max_attempts integer default null,
@@ -260,7 +293,7 @@ declare
     queue_number smallint;
     size integer := bundle;
     ids int8multirange;
-    largest bigint;
+    largest integer;
     missing bigint;
 begin
     queue := coalesce(queue, 'default');
@@ -288,37 +321,27 @@ begin
         size, (select k.bundle from task_queue.kinds k where k.id = kind_number), least(greatest(cardinality(args) / 16, 1), 63)
     );
 
-    with placed as (
-        select e.value, e.n, (e.n - 1) / size as chunk, coalesce(octet_length(e.value::text), 0) as bytes
-        from unnest(args) with ordinality e(value, n)
-    ), cut as (
-        select p.*, (sum(p.bytes) over (partition by p.chunk order by p.n) - p.bytes) / 32768 as piece
-        from placed p
-    ), bundles as materialized (
-        select min(c.n) as first, count(*)::integer as jobs, json_agg(c.value order by c.n) as args, max(c.bytes) as largest,
-            min(c.n) filter (where c.value is null) as missing
-        from cut c
-        group by c.chunk, c.piece
-        order by first
-    ), numbered as materialized (
-        select nextval('task_queue.base_ids') as id, ~(-1::bigint << b.jobs) as mask, b.* from bundles b
+    select max(octet_length(e.value::text)), min(e.n) filter (where e.value is null) into largest, missing
+    from unnest(args) with ordinality e(value, n);
+    if missing is not null then
+        raise exception 'args[%] is null; without args give an empty object: {}', missing using errcode = '22004';
+    elsif largest > 8192 then
+        perform task_queue.check_args_size(largest);
+    end if;
+
+    with numbered as materialized (
+        select nextval('task_queue.base_ids') as id, ~(-1::bigint << b.jobs) as mask, b.*
+        from task_queue.bundles_of(args, size, coalesce(largest, 0)) b
     ), added as (
         insert into task_queue.bundles (
             id, members, pending, kind_id, queue_id, state, priority, run_at, max_attempts, batch_id, args, meta
         )
         select n.id, n.mask, n.mask, kind_number, queue_number, case when due > now() then 0 else 1 end,
             coalesce(enqueue_many.priority, 4), due, coalesce(enqueue_many.max_attempts, 20), enqueue_many.batch_id,
-            n.args, enqueue_many.meta
+            n.bundle_args, enqueue_many.meta
         from numbered n
     )
-    select coalesce(range_agg(int8range(n.id, n.id + n.jobs)), '{}'), max(n.largest), min(n.missing)
-    into ids, largest, missing
-    from numbered n;
-    if missing is not null then
-        raise exception 'args[%] is null; without args give an empty object: {}', missing using errcode = '22004';
-    elsif largest > 8192 then
-        perform task_queue.check_args_size(largest);
-    end if;
+    select coalesce(range_agg(int8range(n.id, n.id + n.jobs)), '{}') into ids from numbered n;
 
     if enqueue_key is not null then
         update task_queue.enqueue_keys k set job_ids = ids where k.key = enqueue_many.enqueue_key;

@@ -1,4 +1,4 @@
-// Bulk enqueues: task_queue.enqueue_many, and the floor's bare COPY of the same rows.
+// Bulk enqueues: task_queue.enqueue_many, and the floor's bare INSERT or COPY of the same rows.
 
 #include "tests/bench/client/enqueue.hpp"
 
@@ -45,11 +45,14 @@ void enqueue(const Arguments& arguments) {
 }
 
 void enqueue_floor(const Arguments& arguments) {
+    const bool by_copy = arguments.text("how") == "copy";
     FloorProducer producer(arguments.text("url"), arguments.number("bundle"));
     const std::vector<std::string> args = make_args(arguments.number("jobs"));
     wait_for_start();
     const Stopwatch stopwatch;
-    insert_in_calls(args, arguments.number("call"), [&](std::span<const std::string> some) { producer.insert(some); });
+    insert_in_calls(args, arguments.number("call"), [&](std::span<const std::string> some) {
+        by_copy ? producer.copy(some) : producer.insert(some);
+    });
     stopwatch.report(std::ssize(args));
 }
 

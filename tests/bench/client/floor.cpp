@@ -15,6 +15,8 @@ constexpr const char* claim_sql = R"sql(
     ))
     returning id, jobs, args
 )sql";
+constexpr const char* insert_sql =
+    "insert into floor_bundles (id, jobs, args) select * from unnest($1::bigint[], $2::bigint[], $3::json[])";
 constexpr const char* finish_sql = "delete from floor_bundles where id = any ($1::bigint[])";
 
 }  // namespace
@@ -52,15 +54,43 @@ std::int64_t FloorConsumer::round() {
 }
 
 FloorProducer::FloorProducer(const std::string& url, int bundle)
-    : connection_(connect(url)), bundle_(static_cast<std::size_t>(bundle)) {}
+    : connection_(connect(url)), bundle_(static_cast<std::size_t>(bundle)) {
+    prepare(connection_.get(), "insert", insert_sql);
+}
+
+std::span<const std::string> FloorProducer::row(std::span<const std::string> args, std::size_t at) const {
+    return args.subspan(at, std::min(bundle_, args.size() - at));
+}
 
 void FloorProducer::insert(std::span<const std::string> args) {
+    std::vector<std::int64_t> ids;
+    std::vector<std::int64_t> jobs;
+    std::vector<std::string> rows;
+    for (std::size_t at = 0; at < args.size(); at += bundle_) {
+        const auto some = row(args, at);
+        ids.push_back(++last_id_);
+        jobs.push_back(std::ssize(some));
+        std::string& text = rows.emplace_back("[");
+        for (const std::string& one : some) {
+            text += one;
+            text += ',';
+        }
+        text.back() = ']';
+    }
+    const std::string id_array = binary_array(ids);
+    const std::string job_array = binary_array(jobs);
+    const std::string row_array = binary_array(rows);
+    send_prepared(connection_.get(), "insert", {{id_array, true}, {job_array, true}, {row_array, true}});
+    take_result(connection_.get());
+}
+
+void FloorProducer::copy(std::span<const std::string> args) {
     PGconn* const session = connection_.get();
     lines_.clear();
     for (std::size_t at = 0; at < args.size(); at += bundle_) {
-        const auto row = args.subspan(at, std::min(bundle_, args.size() - at));
-        lines_ += std::to_string(++last_id_) + '\t' + std::to_string(row.size()) + "\t[";
-        for (const std::string& one : row) {
+        const auto some = row(args, at);
+        lines_ += std::to_string(++last_id_) + '\t' + std::to_string(some.size()) + "\t[";
+        for (const std::string& one : some) {
             lines_ += one;
             lines_ += ',';
         }

@@ -32,10 +32,13 @@ class FloorProducer {
 public:
     FloorProducer(const std::string& url, int bundle);
 
-    // One transaction: COPY of rows of `bundle` jobs.
+    // One transaction each: rows of `bundle` jobs by COPY, or by one INSERT.
+    void copy(std::span<const std::string> args);
     void insert(std::span<const std::string> args);
 
 private:
+    std::span<const std::string> row(std::span<const std::string> args, std::size_t at) const;
+
     Connection connection_;
     std::size_t bundle_;
     std::int64_t last_id_ = 0;

@@ -32,7 +32,7 @@ void steady_floor(const Arguments& arguments) {
     FloorConsumer consumer(arguments.text("url"), arguments.number("rows"));
     FloorProducer producer(arguments.text("url"), arguments.number("bundle"));
     const std::vector<std::string> args = make_args(arguments.number("jobs"));
-    const auto insert = [&](std::span<const std::string> some) { producer.insert(some); };
+    const auto insert = [&](std::span<const std::string> some) { producer.copy(some); };
     wait_for_start();
     const Stopwatch stopwatch;
     std::atomic<bool> all_in = false;

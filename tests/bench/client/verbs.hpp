@@ -42,7 +42,7 @@ private:
 // They say "ready" once prepared, and wait for a line before they start.
 void drain_floor(const Arguments& arguments);    // --url --rows (of a round) --connections: until the table is empty
 void enqueue(const Arguments& arguments);        // --url --jobs --call (jobs of one)
-void enqueue_floor(const Arguments& arguments);  // --url --jobs --call --bundle (jobs of a row)
+void enqueue_floor(const Arguments& arguments);  // --url --jobs --call --bundle (jobs of a row) --how insert|copy
 void steady_floor(const Arguments& arguments);   // --url --jobs --call --bundle --rows
 void offer(const Arguments& arguments);          // --url --sql --rate (a second) --seconds --producers --times (a file)
 

@@ -39,14 +39,14 @@ def enqueue_file(server, options, file):
     return check(server, url, "work", jobs_of_all, options.jobs, fields)
 
 
-def enqueue_floor(server, options):
+def enqueue_floor(server, options, how):
     url = server.create_database("floor")
     with Connection(url) as connection:
         create_floor(connection)
     server.checkpoint()
     settle_disk()
     usage = Usage(server)
-    answer = run_client(options, "enqueue-floor", url=url, jobs=options.jobs, call=options.call, bundle=bundle)
+    answer = run_client(options, "enqueue-floor", url=url, jobs=options.jobs, call=options.call, bundle=bundle, how=how)
     fields = usage.per_job(options.jobs) | {"jobs_per_s": options.jobs / answer["seconds"]}
     return check(server, url, "floor", "select coalesce(sum(jobs), 0) from floor_bundles", options.jobs, fields)
 
@@ -68,22 +68,24 @@ def write_file(server, jobs):
 
 
 def measure(options):
-    ours, files, floors = [], [], []
+    ours, files, floors, copies = [], [], [], []
     with Server() as server:
         server.create_queue(options.worker)
         file = write_file(server, options.jobs)
         for turn in range(options.repeats):
             ours.append(enqueue_many(server, options))
-            floors.append(enqueue_floor(server, options))
+            floors.append(enqueue_floor(server, options, "insert"))
+            copies.append(enqueue_floor(server, options, "copy"))
             files.append(enqueue_file(server, options, file))
             note(
                 f"enqueue {turn + 1}/{options.repeats}: enqueue_many {ours[-1]['jobs_per_s']:,.0f} jobs/s, "
-                f"floor {floors[-1]['jobs_per_s']:,.0f}, enqueue --file {files[-1]['jobs_per_s']:,.0f}"
+                f"floor {floors[-1]['jobs_per_s']:,.0f}, by COPY {copies[-1]['jobs_per_s']:,.0f}, enqueue --file {files[-1]['jobs_per_s']:,.0f}"
             )
         fields = {"jobs": options.jobs, "call": options.call} | median_fields(ours)
         fields |= {"floor_" + name: value for name, value in median_fields(floors).items()}
         fields |= {"ratio": median_ratio(ours, floors)}
-        fields |= {"file_jobs_per_s": median_fields(files)["jobs_per_s"], "file_ratio": median_ratio(files, floors)}
+        fields |= {"copy_jobs_per_s": median_fields(copies)["jobs_per_s"], "copy_ratio": median_ratio(ours, copies)}
+        fields |= {"file_jobs_per_s": median_fields(files)["jobs_per_s"], "file_ratio": median_ratio(files, copies)}
         print_line(options, server, fields)
 
 
