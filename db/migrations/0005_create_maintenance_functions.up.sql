@@ -14,7 +14,8 @@ begin
     return query
     select b.id, b.claim_number, b.cancel_requested & b.pending
     from (values (true)) alive
-    left join task_queue.bundles b on b.worker_id = worker and b.cancel_requested <> 0;
+    left join task_queue.bundles b on b.worker_id = worker and b.cancel_requested <> 0
+        and b.cancel_requested & b.pending <> 0;  -- the row may have been cut since
 end
 $$;
 comment on function task_queue.record_heartbeat is

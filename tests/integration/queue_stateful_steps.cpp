@@ -165,10 +165,18 @@ std::int64_t QueueSteps::any_worker(std::uint32_t number) const {
     return workers_[number % workers_.size()];
 }
 
+// Besides the newest ones: late ones whose row its worker holds anew, and such with jobs that were asked to stop.
 const ModelLease& QueueSteps::any_lease(std::uint32_t number) const {
-    // The late ones come up often enough: the newest eight.
+    std::vector<const ModelLease*> some;
+    for (const ModelLease& lease : leases_) {
+        const auto row = model_.rows.find(lease.row);
+        if (row == model_.rows.end() || row->second.worker != lease.worker) continue;
+        if (number % 4 == 0 && row->second.claim != lease.claim) some.push_back(&lease);
+        if (number % 4 == 1 && row->second.claim == lease.claim && row->second.cancel != 0) some.push_back(&lease);
+    }
+    if (!some.empty()) return *some[number / 4 % some.size()];
     const std::size_t from = leases_.size() - std::min<std::size_t>(leases_.size(), 8);
-    return leases_[from + number % (leases_.size() - from)];
+    return leases_[from + number / 4 % (leases_.size() - from)];
 }
 
 // Producers.

@@ -69,7 +69,8 @@ ClaimRequest request_of(std::int64_t worker, std::int64_t claim, int jobs) {
 std::string QueueSteps::claim(const Step& step) {
     if (call(read_queues(queue_.session)).front().paused != paused_) return "the queue is not paused as it was told\n";
     if (paused_) return "";
-    const ClaimRequest request = request_of(any_worker(step.a), ++claims_, 1 + static_cast<int>(step.b % 40));
+    const ClaimRequest request =
+        request_of(any_worker(step.a), ++claims_, 1 + static_cast<int>(step.b % (step.c % 2 == 0 ? 40 : 4)));
     std::vector<ModelLease> claimed;
     for (const Bundle& bundle : call(claim_bundles(queue_.session, request))) {
         claimed.push_back(lease_of(request, bundle));
