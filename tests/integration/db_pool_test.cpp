@@ -76,7 +76,7 @@ TEST_CASE(
     db::PoolSettings settings;
     settings.pool_size = 1;
     settings.max_overflow = 1;
-    settings.pool_timeout = 300ms;  // within which both connections open
+    settings.pool_timeout = 300ms;            // within which both connections open
     const bool warm = GENERATE(true, false);  // lent at once, or after a wait
     PoolFixture fixture(settings);
     const std::string text = fixture.run([&]() -> awaitable<std::string> {
