@@ -3,7 +3,10 @@ drop function task_queue.begin_copy(text, text, integer, timestamptz, interval, 
 drop function task_queue.enqueue_many(
     text, json[], text, integer, timestamptz, interval, integer, text, uuid, json, integer
 );
-drop function task_queue.bundles_of(json[], integer, integer);
+drop function task_queue.insert_bundles(
+    json[], integer, integer, smallint, integer, timestamptz, integer, uuid, json
+);
+drop function task_queue.split_args(json[]);
 drop function task_queue.enqueue(text, jsonb, text, integer, timestamptz, interval, integer, text, text, uuid, json);
 drop function task_queue.enqueue(text, text, text, integer, timestamptz, interval, integer, text, text, uuid, json);
 drop function task_queue.enqueue(text, json, text, integer, timestamptz, interval, integer, text, text, uuid, json);

@@ -245,40 +245,81 @@ comment on function task_queue.enqueue(
     text, jsonb, text, integer, timestamptz, interval, integer, text, text, uuid, json
 ) is 'enqueue() with the args as jsonb.';
 
--- A bundle takes the next `size` jobs of args. Where the bytes before a job pass a multiple of 32 kB a new bundle starts, so
--- that the args of a bundle stay under 64 kB unless one job alone has more than 32.
--- The rows for args, in order: `size` jobs to a row, fewer where they would pass 32 kB. The window is only for args that
--- could: it costs as much as all the rest. json_agg takes what a sorted subquery gives in its order.
-create function task_queue.bundles_of(args json[], size integer, largest integer)
-returns table (jobs integer, bundle_args json)
-language plpgsql immutable as $$
+-- Rows for what is too large for one: a new one starts where the bytes before a job pass a multiple of 32 kB, so that the
+-- args of a row stay under 64 kB unless one job alone has more than 32.
+create function task_queue.split_args(args json[]) returns table (jobs integer, row_args json)
+language plpgsql stable as $$
 begin
-    if largest * size::bigint <= 32768 then
-        return query
-            select count(*)::integer, json_agg(c.value)
-            from (
-                select e.value, (e.n - 1) / size as chunk
-                from unnest(args) with ordinality e(value, n)
-                order by chunk, e.n
-            ) c
-            group by c.chunk
-            order by c.chunk;
-    else
-        return query
-            select count(*)::integer, json_agg(c.value order by c.n)
-            from (
-                select p.*, (sum(p.bytes) over (partition by p.chunk order by p.n) - p.bytes) / 32768 as piece
-                from (
-                    select e.value, e.n, (e.n - 1) / size as chunk, octet_length(e.value::text) as bytes
-                    from unnest(args) with ordinality e(value, n)
-                ) p
-            ) c
-            group by c.chunk, c.piece
-            order by min(c.n);
-    end if;
+    perform task_queue.check_args_size(max(octet_length(a::text))) from unnest(args) a;
+    return query
+        select count(*)::integer, json_agg(measured.value order by measured.n)
+        from (
+            select e.value, e.n,
+                (sum(octet_length(e.value::text)) over (order by e.n) - octet_length(e.value::text)) / 32768 as piece
+            from unnest(args) with ordinality e (value, n)
+        ) measured
+        group by measured.piece
+        order by measured.piece;
 end
 $$;
-comment on function task_queue.bundles_of is 'Packs args into rows of at most size jobs. largest: bytes of the largest.';
+comment on function task_queue.split_args is 'Packs args into rows by their bytes, and refuses those above the limit.';
+
+-- `size` jobs to a row, fewer where they are large. Slices of the array, since whatever visits its elements one by one costs
+-- three times as much. To find a slice, an array is read from its beginning: hence slices of slices, of which there are about
+-- as many as rows in each. The CTE holds the array flat: plpgsql has it in another form, which each slice would make flat
+-- anew. One plan for all calls: a plan of its own would copy the array into itself at each mention.
+create function task_queue.insert_bundles(
+    args json[], size integer, kind_id integer, queue_id smallint, priority integer, due timestamptz, max_attempts integer,
+    batch_id uuid, meta json
+) returns int8multirange
+language plpgsql
+set plan_cache_mode = force_generic_plan
+set jit = off as $$
+#variable_conflict use_column
+declare
+    most_bytes bigint := (select least(l.value, 32768) from task_queue.limits l where l.name = 'args');
+    ids int8multirange;
+begin
+    with flat as materialized (
+        select args as elements, array_lower(args, 1) as low,
+            size * greatest(ceil(sqrt(cardinality(args)::float8 / size))::integer, 1) as step
+    ),
+    added as (
+        insert into task_queue.bundles (
+            id, members, pending, kind_id, queue_id, state, priority, run_at, max_attempts, batch_id, args, meta
+        )
+        select n.id, n.mask, n.mask, insert_bundles.kind_id, insert_bundles.queue_id,
+            case when due > now() then 0 else 1 end, insert_bundles.priority, due, insert_bundles.max_attempts,
+            insert_bundles.batch_id, n.row_args, insert_bundles.meta
+        from (
+            select nextval('task_queue.base_ids') as id, ~(-1::bigint << made.jobs) as mask, made.row_args
+            from (
+                select f.elements[f.low + block.at : f.low + block.at + f.step - 1] as elements
+                from flat f, generate_series(0, cardinality(f.elements) - 1, f.step) block (at)
+                offset 0
+            ) block
+            cross join lateral (
+                select block.elements[chunk.at + 1 : chunk.at + size] as elements
+                from generate_series(0, cardinality(block.elements) - 1, size) chunk (at)
+                offset 0
+            ) chunk
+            cross join lateral (select array_to_json(chunk.elements) as packed offset 0) as_json
+            cross join lateral (
+                select cardinality(chunk.elements) as jobs, packed as row_args where octet_length(packed::text) <= most_bytes
+                union all
+                select s.jobs, s.row_args from task_queue.split_args(chunk.elements) s
+                where octet_length(packed::text) > most_bytes
+            ) made
+            offset 0
+        ) n
+        returning id, members
+    )
+    select range_agg(int8range(a.id, a.id + task_queue.count_jobs(a.members))) into ids from added a;
+    return coalesce(ids, '{}');
+end
+$$;
+comment on function task_queue.insert_bundles is
+    'Packs args into rows, in their order, and answers the ids of their jobs. The arguments have been checked but for the size of args.';
 
 create function task_queue.enqueue_many(
     kind text, args json[], queue text default 'default', priority integer default null,
@@ -293,8 +334,6 @@ declare
     queue_number smallint;
     size integer := bundle;
     ids int8multirange;
-    largest integer;
-    missing bigint;
 begin
     queue := coalesce(queue, 'default');
     if args is null then
@@ -321,28 +360,14 @@ begin
         size, (select k.bundle from task_queue.kinds k where k.id = kind_number), least(greatest(cardinality(args) / 16, 1), 63)
     );
 
-    select max(octet_length(e.value::text)), min(e.n) filter (where e.value is null) into largest, missing
-    from unnest(args) with ordinality e(value, n);
-    if missing is not null then
-        raise exception 'args[%] is null; without args give an empty object: {}', missing using errcode = '22004';
-    elsif largest > 8192 then
-        perform task_queue.check_args_size(largest);
+    if num_nulls(variadic args) > 0 then
+        raise exception 'args[%] is null; without args give an empty object: {}',
+            (select min(e.n) from unnest(args) with ordinality e (value, n) where e.value is null) using errcode = '22004';
     end if;
 
-    with numbered as materialized (
-        select nextval('task_queue.base_ids') as id, ~(-1::bigint << b.jobs) as mask, b.*
-        from task_queue.bundles_of(args, size, coalesce(largest, 0)) b
-    ), added as (
-        insert into task_queue.bundles (
-            id, members, pending, kind_id, queue_id, state, priority, run_at, max_attempts, batch_id, args, meta
-        )
-        select n.id, n.mask, n.mask, kind_number, queue_number, case when due > now() then 0 else 1 end,
-            coalesce(enqueue_many.priority, 4), due, coalesce(enqueue_many.max_attempts, 20), enqueue_many.batch_id,
-            n.bundle_args, enqueue_many.meta
-        from numbered n
-    )
-    select coalesce(range_agg(int8range(n.id, n.id + n.jobs)), '{}') into ids from numbered n;
-
+    ids := task_queue.insert_bundles(
+        args, size, kind_number, queue_number, coalesce(priority, 4), due, coalesce(max_attempts, 20), batch_id, meta
+    );
     if enqueue_key is not null then
         update task_queue.enqueue_keys k set job_ids = ids where k.key = enqueue_many.enqueue_key;
     end if;
