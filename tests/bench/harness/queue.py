@@ -18,13 +18,13 @@ def chunks(jobs):
         jobs -= chunk
 
 
-def enqueue(connection, jobs, bundle=None):
+def enqueue(connection, jobs, bundle=None, args=random_args):
     """In the connection's transaction; bundle=None lets enqueue_many choose."""
     size = "" if bundle is None else f", bundle => {bundle}"
     for count in chunks(jobs):
         connection.rows(
             f"select count(*) from task_queue.enqueue_many('noop', "
-            f"(select array_agg(({random_args})::json) from generate_series(1, {count})){size})"
+            f"(select array_agg(({args})::json) from generate_series(1, {count})){size})"
         )
 
 

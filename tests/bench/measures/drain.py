@@ -4,7 +4,7 @@ import time
 
 from harness.client import run_client
 from harness.postgres import Connection
-from harness.queue import Tail, check_jobs, create_floor, enqueue, fill_floor
+from harness.queue import Tail, check_jobs, create_floor, enqueue, fill_floor, random_args
 from harness.report import arguments, fail_unless, median_fields, median_ratio, note, print_line
 from harness.server import Server, settle_disk
 from harness.usage import Usage
@@ -19,14 +19,16 @@ floor_connections = (1, 2, 4)
 no_history = "retention:\n  completed: 0\n"
 
 
-def drain_worker(server, options, bundle, settings):
-    url = server.create_database("work", "template_queue")
+def drain_worker(server, options, bundle, settings, template="template_queue", args=random_args, jobs=None):
+    jobs = jobs or options.jobs
+    url = server.create_database("work", template)
     with Connection(url) as connection, Worker(options.worker, server.folder, url, settings) as worker:
         enqueue(connection, warm_up, bundle)
         Tail(connection).await_empty()
         server.checkpoint()
         connection.rows("begin")
-        enqueue(connection, options.jobs, bundle)
+        enqueue(connection, jobs, bundle, args)
+        bytes_of_all = connection.number("select pg_total_relation_size('task_queue.bundles')")
         tail = Tail(connection)
         settle_disk()
         usage = Usage(server, worker.pid)
@@ -34,10 +36,10 @@ def drain_worker(server, options, bundle, settings):
         connection.rows("commit")
         start = time.monotonic()
         seconds = tail.await_empty() - start
-        fields = {"jobs_per_s": options.jobs / seconds} | usage.per_job(options.jobs)
-        check_jobs(connection, worker.metrics(), options.jobs + warm_up, kept=not settings)
+        fields = {"jobs_per_s": jobs / seconds} | usage.per_job(jobs) | {"table_bytes_per_job": bytes_of_all / jobs}
+        check_jobs(connection, worker.metrics(), jobs + warm_up, kept=not settings)
     # The worker's own connections are gone: their commits are counted, those of its start and stop among them.
-    fields["commits_per_1000_jobs"] = server.commits("work") / options.jobs * 1000
+    fields["commits_per_1000_jobs"] = server.commits("work") / jobs * 1000
     server.drop_database("work")
     return fields
 

@@ -46,12 +46,14 @@ class Filler:
 
     def _run(self):
         while not self._stop.is_set():
-            done = self._worker.metrics()[completed] - self._before
-            if self.enqueued - done < backlog:
+            if self.enqueued - self.done() < backlog:
                 enqueue(self._connection, backlog // 2, bundle=1)
                 self.enqueued += backlog // 2
             else:
                 time.sleep(0.02)
+
+    def done(self):
+        return self._worker.metrics()[completed] - self._before
 
     def stop(self):
         self._stop.set()
