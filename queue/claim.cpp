@@ -138,7 +138,7 @@ const db::Statement claim_bundles_sql{"claim_bundles", R"sql(
     marked as (
         update task_queue.workers set hungry = true
         where id = $1::bigint and not hungry and $10::boolean
-          and (select coalesce(sum(gives), 0) from taken) < $7::integer
+          and (select count(*) < $8::integer and coalesce(sum(least(jobs, size)), 0) < $7::integer from found)
     )
     select id, kind_id, queue_id, priority, members, pending, cancel_requested, id = any (array(select id from cut)), attempt,
         max_attempts, rescues, strikes, batch_id, run_at, args, meta

@@ -68,11 +68,17 @@ RowId Cursors::end(Time now) const {
     return end;
 }
 
-std::optional<Cursors::Window> Cursors::sweep(Time now) const {
+std::optional<Cursors::Time> Cursors::due(Time now) const {
+    const bool is_needed = position_ != RowId{} || begun_at_ != wakes_;
+    return is_needed && end(now) > RowId{} ? std::optional(next_) : std::nullopt;
+}
+
+std::optional<Cursors::Window> Cursors::sweep(Time now) {
     if (now < next_) return std::nullopt;
     const RowId end = this->end(now);
     if (end <= RowId{}) return std::nullopt;
     const RowId after = position_ < end ? position_ : RowId{};
+    if (after == RowId{}) begun_at_ = wakes_;
     return Window{after, std::min(end, shifted(after, width_))};
 }
 

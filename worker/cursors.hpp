@@ -10,6 +10,7 @@
 #include "queue/claim.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <optional>
@@ -46,9 +47,15 @@ public:
     void looked(Duration took, Time now);
 
     // The window to sweep, if one is due: nothing while no claim begins past a line's start.
-    std::optional<Window> sweep(Time now) const;
+    std::optional<Window> sweep(Time now);
     // The window was looked at; `emptied`: all that was available in it was taken.
     void swept(const Window& window, bool emptied, Duration took, Time now);
+
+    // Something may have become available, before or behind: a sweep that began earlier may have missed it.
+    void woken() { ++wakes_; }
+    // When the next window must be looked at even though nothing else happens until then: in the middle of a sweep, or
+    // after woken(). nullopt: no need.
+    std::optional<Time> due(Time now) const;
 
     // Everything begins at the start again.
     void forget() { *this = Cursors(interval_); }
@@ -69,6 +76,8 @@ private:
     queue::RowId position_{};                     // of the sweep in progress
     std::int64_t width_ = std::int64_t{1} << 24;  // of a window, in ids
     Time next_{};
+    std::uint64_t wakes_ = 0;
+    std::uint64_t begun_at_ = 0;  // wakes_ when the sweep in progress, or the last one, began
     bool costly_ = false;
     Time looking_since_{};
     Duration quickest_look_ = Duration::max();

@@ -3,6 +3,7 @@
 
 #include "queue/enqueue.hpp"
 #include "queue/names.hpp"
+#include "queue/plans.hpp"
 #include "worker/jitter.hpp"
 
 #include <algorithm>
@@ -24,7 +25,7 @@ Engine::Engine(EngineParts parts)
       pacing_(
           {parts.config.worker.concurrency,
            parts.config.worker.prefetch,
-           parts.config.worker.poll,
+           jittered(parts.config.worker.poll),
            jittered(quiet_polls * parts.config.worker.poll),
            parts.config.worker.linger}
       ),
@@ -55,7 +56,14 @@ asio::awaitable<void> Engine::prepare() {
     co_await queue::declare_queues(session, declarations);
     const std::vector<queue::KindName> names = co_await queue::intern_kinds(session, kinds);
     const std::vector<queue::Queue> queues = co_await queue::read_queues(session);
+    auto quickest = Clock::duration::max();
+    for (int i = 0; i < 3; ++i) {
+        const auto sent = Clock::now();
+        co_await queue::fix_plans(session);
+        quickest = std::min(quickest, Clock::now() - sent);
+    }
     const std::lock_guard lock(mutex_);
+    quickest_round_trip_ = quickest;
     for (const queue::KindName& name : names) {
         RunnableKind& kind = kinds_.find(name.name)->second;
         kinds_by_id_[name.id] = &kind;
@@ -98,6 +106,7 @@ void Engine::set_listening(bool listening) {
 void Engine::wake() {
     {
         const std::lock_guard lock(mutex_);
+        cursors_.woken();
         pacing_.wake();
     }
     wakeup_.notify();
@@ -108,6 +117,7 @@ void Engine::came_back(queue::RowId first) {
         const std::lock_guard lock(mutex_);
         // Where that is dear a sweep finds them, within a second or so.
         if (!cursors_.is_costly()) cursors_.step_back(first);
+        cursors_.woken();
         pacing_.wake();
     }
     wakeup_.notify();

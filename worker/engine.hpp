@@ -179,6 +179,8 @@ private:
     boost::asio::awaitable<void> release_abandoned();
     bool is_ours(const HeldBundle& held) const { return !suspended_ && held.worker == worker_; }
     std::optional<Clock::time_point> next_round(Clock::time_point now);
+    bool may_sweep(Clock::time_point now) const;
+    std::optional<Clock::time_point> next_sweep(Clock::time_point now) const;
     void hand_back_aged(Clock::time_point now);
 
     EngineParts parts_;
@@ -218,6 +220,8 @@ private:
     Clock::time_point next_suspect_{};                         // at a wake-up, which a rescue sends
     Clock::time_point next_idle_suspect_{};                    // without one: rarer and rarer
     double jobs_per_row_ = 1.0;
+    Clock::duration quickest_round_trip_{0
+    };                                 // of a statement that does nothing: what looks take besides is the server's work
     std::size_t first_queue_ = 0;      // rotates, so that queues of one priority take turns
     Clock::time_point quiet_until_{};  // after a failed round
     std::chrono::milliseconds retry_delay_{0};

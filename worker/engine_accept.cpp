@@ -56,7 +56,8 @@ void Engine::accept(Round& round, Answer answer) {
     if (suspended_ || round.worker != worker_) return;  // those leases are gone
     drop_lost(answer.lost, round.finished);
     finish_otherwise(std::move(round.whole), answer.unfinished, now);
-    if (round.clears_hungry) hungry_ = false;
+    // Unless another round, which was on its way, has come back short since.
+    if (round.clears_hungry && full_since_ < round.sent) hungry_ = false;
     if (!round.claims) {
         move_cursors(round, claimed, false, now);
         return;
@@ -79,7 +80,7 @@ void Engine::accept(Round& round, Answer answer) {
     parts_.metrics.count_claim(jobs);
     if (!round.sweep) {
         pacing_.claimed(full ? jobs : round.request.jobs, jobs, now);
-        hungry_ = hungry_ || jobs < round.request.jobs;  // the claim's statement said so in the database
+        hungry_ = hungry_ || !full;  // the claim's statement said so in the database
         if (!full) full_since_ = now;
     }
     for (std::shared_ptr<HeldBundle>& held : claimed) hold(std::move(held), now);
@@ -101,7 +102,7 @@ void Engine::move_cursors(
     }
     if (!round.claims) return;
     if (round.sweep) {
-        cursors_.swept(*round.sweep, !full, now - round.sent, now);
+        cursors_.swept(*round.sweep, !full, now - round.sent - quickest_round_trip_, now);
         return;
     }
     for (const auto& held : claimed) {
@@ -109,7 +110,7 @@ void Engine::move_cursors(
     }
     constexpr std::size_t few = 64;
     if (round.from_start && claimed.size() < few && round.whole.size() < few && round.finished.size() < few) {
-        cursors_.looked(now - round.sent, now);
+        cursors_.looked(now - round.sent - quickest_round_trip_, now);
     }
 }
 

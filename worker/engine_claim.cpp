@@ -53,17 +53,19 @@ asio::awaitable<void> Engine::run(queue::WorkerId worker) {
         start_slots();
         const auto now = Clock::now();
         std::optional<Clock::time_point> due;
+        std::optional<Clock::time_point> sweep_due;
+        std::optional<Round> sweep;
         {
             const std::lock_guard lock(mutex_);
             if (is_done()) break;
             hand_back_aged(now);
             due = next_round(now);
+            sweep = plan_sweep(now);
+            sweep_due = next_sweep(now);
         }
-        if (std::optional<Round> sweep = plan_sweep(now)) {
-            asio::co_spawn(parts_.executor, settle_beside(std::move(*sweep)), asio::detached);
-        }
+        if (sweep) asio::co_spawn(parts_.executor, settle_beside(std::move(*sweep)), asio::detached);
         if (!due || *due > now) {
-            co_await wakeup_.wait_until(due);
+            co_await wakeup_.wait_until(due && sweep_due ? std::min(due, sweep_due) : (due ? due : sweep_due));
             continue;
         }
         Round round = plan(now);
@@ -90,12 +92,12 @@ asio::awaitable<Engine::Answer> Engine::exchange(Round& round) {
         queue::finish_jobs(session, round.worker, round.finished, keep_),
         release(session, round.worker, round.released),
         report(session, round.worker, round.progress),
-        claim(session, round.request, round.claims),
-        clear_hungry(session, round.worker, round.clears_hungry)
+        clear_hungry(session, round.worker, round.clears_hungry),  // before the claim, which may set it again
+        claim(session, round.request, round.claims)
     );
     answer.unfinished = std::move(std::get<1>(answers));
     answer.lost = std::move(std::get<2>(answers));
-    answer.bundles = std::move(std::get<5>(answers));
+    answer.bundles = std::move(std::get<6>(answers));
     if (round.wants_suspect && answer.bundles.empty()) {
         queue::ClaimRequest request = round.request;
         auto alone = co_await db::pipelined(

@@ -69,10 +69,9 @@ Engine::Round Engine::plan(Clock::time_point now) {
         next_suspect_ = now + suspect_interval;
         next_idle_suspect_ = now + std::clamp<Clock::duration>(4 * pacing_.backoff(), suspect_interval, rare_suspects);
     }
-    if (!round.claims) {
-        round.clears_hungry = hungry_ && load.rounds == 0 && !pacing_.is_hungry() && now - full_since_ > full_enough;
-        return round;
-    }
+    round.sent = now;
+    round.clears_hungry = hungry_ && !pacing_.is_hungry() && now - full_since_ > full_enough;
+    if (!round.claims) return round;
     pacing_.asked();
     asked_ += wanted;
     round.may_overlap = !pacing_.is_hungry() && !round.wants_suspect;
@@ -83,18 +82,29 @@ Engine::Round Engine::plan(Clock::time_point now) {
     return round;
 }
 
-// Looks behind the cursors, on a session of its own: no claim waits for it.
+// Whether to look behind the cursors at all. Under the mutex.
+bool Engine::may_sweep(Clock::time_point now) const {
+    // A worker with little to do looks from the start, as long as that is cheap.
+    const bool from_start = pacing_.is_hungry() && !cursors_.is_costly();
+    return !suspended_ && !sweeping_ && !asking_suspect_ && !from_start && pacing_.wanted(load(), now) > 0;
+}
+
+// When the next sweep is due although nothing else happens until then. Under the mutex.
+std::optional<Engine::Clock::time_point> Engine::next_sweep(Clock::time_point now) const {
+    const std::optional<Clock::time_point> due = may_sweep(now) ? cursors_.due(now) : std::nullopt;
+    return due ? std::optional(std::max(*due, quiet_until_)) : std::nullopt;
+}
+
+// On a session of its own: no claim waits for it. Under the mutex.
 std::optional<Engine::Round> Engine::plan_sweep(Clock::time_point now) {
-    const std::lock_guard lock(mutex_);
-    if (sweeping_ || asking_suspect_ || now < quiet_until_ || (pacing_.is_hungry() && !cursors_.is_costly()))
-        return std::nullopt;
+    if (now < quiet_until_ || !may_sweep(now)) return std::nullopt;
     const std::optional<Cursors::Window> window = cursors_.sweep(now);
     if (!window) return std::nullopt;
     const int wanted = std::min(pacing_.wanted(load(), now), largest_claim());
-    if (wanted <= 0) return std::nullopt;
     Round round;
     round.worker = worker_;
     round.claims = true;
+    round.sent = now;
     round.sweep = window;
     sweeping_ = true;
     asked_ += wanted;
@@ -104,7 +114,6 @@ std::optional<Engine::Round> Engine::plan_sweep(Clock::time_point now) {
 
 void Engine::request(Round& round, int wanted, Clock::time_point now) {
     alone_ = false;  // nothing is claimed while a suspect is here
-    round.sent = now;
     round.request.worker = worker_;
     round.request.claim = queue::ClaimNumber{++last_claim_};
     round.request.jobs = wanted;

@@ -33,7 +33,8 @@ constexpr std::chrono::milliseconds empty_measure_period = 30s;
 constexpr std::chrono::milliseconds budget_period = 60s;  // at a change of the fleet at once
 constexpr std::chrono::milliseconds prune_period = 60s;
 constexpr std::chrono::milliseconds history_period = 600s;
-constexpr std::chrono::milliseconds late_period = 10s;  // commits that come later than this wait for a poll
+constexpr std::chrono::milliseconds history_retry = 10s;  // while somebody reads the history
+constexpr std::chrono::milliseconds late_period = 10s;    // commits that come later than this wait for a poll
 constexpr int promote_rows = 1'000;
 constexpr int rescue_rows = 100;
 constexpr int most_rounds = 20;  // of one step, until the others have their turn
@@ -133,10 +134,6 @@ asio::awaitable<bool> Maintenance::lead(const queue::Look& look, const std::vect
         next = now + period;
         return true;
     };
-    if (now >= next_history_) {
-        co_await keep_history();
-        next_history_ = now + history_period;  // after it succeeded
-    }
     if (due(next_late_, late_period)) late_after_ = std::exchange(late_next_, look.last);
     const bool runs = look.next_run && *look.next_run <= 0ms;
     if (runs) co_await promote();
@@ -154,6 +151,7 @@ asio::awaitable<bool> Maintenance::lead(const queue::Look& look, const std::vect
         budgeted_at_ = now;
     }
     if (due(next_prune_, prune_period)) co_await prune();
+    if (now >= next_history_) next_history_ = now + (co_await keep_history() ? history_period : history_retry);
     co_return runs || look.changes || look.batches || look.rescues;
 }
 
@@ -207,12 +205,26 @@ asio::awaitable<void> Maintenance::rescue() {
     }
 }
 
-asio::awaitable<void> Maintenance::keep_history() {
+// Answers false where somebody reads the history, so that a partition could not be added or dropped: nothing else waits
+// for that, and each try makes the flushes wait for up to 50 ms.
+asio::awaitable<bool> Maintenance::keep_history() {
     db::Session session = co_await pool_.checkout();
-    co_await queue::create_partitions(session, days_ahead);
-    const auto keep = std::max(config_.retention.completed, config_.retention.cancelled);
-    while (co_await queue::drop_partition(session, keep)) {
+    std::string reader;
+    try {
+        co_await queue::create_partitions(session, days_ahead);
+        const auto keep = std::max(config_.retention.completed, config_.retention.cancelled);
+        while (co_await queue::drop_partition(session, keep)) {
+        }
+    } catch (const db::Error& error) {
+        if (error.sqlstate() != "55P03") throw;  // lock_not_available
+        reader = error.what();
     }
+    if (reader.empty()) {
+        history_.clear();
+    } else {
+        log_once(history_, LogLevel::warn, "the history is being read: its partitions wait", {{"error", reader}});
+    }
+    co_return reader.empty();
 }
 
 asio::awaitable<void> Maintenance::prune() {

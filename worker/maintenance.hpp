@@ -50,7 +50,7 @@ private:
     boost::asio::awaitable<void> fold(const queue::Look& look);
     boost::asio::awaitable<void> declare_dead(const std::vector<queue::SeenBeat>& silent);
     boost::asio::awaitable<void> rescue();
-    boost::asio::awaitable<void> keep_history();
+    boost::asio::awaitable<bool> keep_history();
     boost::asio::awaitable<void> prune();
     boost::asio::awaitable<void> measure();
     boost::asio::awaitable<void> check_budget();
@@ -67,6 +67,7 @@ private:
     const std::chrono::milliseconds watch_period_;  // several reads within half of lease_timeout
     Watchman watchman_;
     SayOnce trouble_;
+    SayOnce history_;
     SayOnce overrun_;
     queue::RowId late_after_{};  // where looks for late commits begin: where ids stood 10 to 20 s ago
     queue::RowId late_next_{};

@@ -98,7 +98,9 @@ void run_every_statement(tests::QueueFixture& queue, WorkerId worker) {
 
 }  // namespace
 
-TEST_CASE("hot statements keep their indexes when an idle queue fills", "[queue][plans][db]") {
+TEST_CASE(
+    "hot statements keep their indexes when an idle queue fills with a million rows", "[queue][plans][slow][db]"
+) {
     if (tests::skipped_without_direct("plans of prepared statements stay with a session")) return;
     const bool analyzed = GENERATE(true, false);
     INFO((analyzed ? "analyzed while empty" : "never analyzed"));
@@ -116,7 +118,7 @@ TEST_CASE("hot statements keep their indexes when an idle queue fills", "[queue]
     const db::Rows generic = tests::run(queue.context, [&] { return queue.session.execute(generic_sql); });
     CHECK(generic.front().get<int>(0) == 7);
 
-    queue.add_rows({.rows = 100'000});
+    queue.add_rows({.rows = 850'000});  // a million in all
     queue.add_rows({.rows = 50'000, .jobs = 20});
     queue.add_rows({.rows = 50'000, .state = 0, .run_at = "now() + interval '1 h'"});
     queue.add_rows({.rows = 50'000, .jobs = 2, .priority = 9});
@@ -148,7 +150,7 @@ TEST_CASE("hot statements keep their indexes when an idle queue fills", "[queue]
         plan(
             queue,
             "claim_bundles",
-            fmt::format("{}, 9, '{{1}}', '{{4}}', '{{12800128}}', '{{99999999}}', 95, 20, '{{}}', false", me)
+            fmt::format("{}, 9, '{{1}}', '{{4}}', '{{108800128}}', '{{120000000}}', 95, 20, '{{}}', false", me)
         ),
         2'000
     );

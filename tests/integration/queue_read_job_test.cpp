@@ -103,6 +103,32 @@ TEST_CASE("the jobs view has one line for each job, wherever it is", "[queue][jo
     );
 }
 
+TEST_CASE("the jobs view and job(id) agree about every job, in every kind of row", "[queue][job][db]") {
+    JobsFixture test;
+    test.add_row({.jobs = 3, .state = 0, .run_at = "now() + interval '1 h'"});
+    test.add_row({.jobs = 1, .state = 4});
+    test.add_row({.jobs = 63});
+    test.claim(test.worker, 10);  // cuts it into pieces
+    CHECK(
+        test.database.psql("select state, count(*) from task_queue.jobs group by 1 order by 1") ==
+        tests::TextRows{
+            {"available", "54"},
+            {"cancelled", "1"},
+            {"completed", "2"},
+            {"discarded", "1"},
+            {"retryable", "1"},
+            {"running", "11"},
+            {"scheduled", "3"}
+        }
+    );
+    CHECK(
+        test.database.value("select count(*) from task_queue.jobs j left join lateral task_queue.job(j.id) one on true "
+                            "where (j.state, j.kind, j.queue, j.attempt) is distinct from (one.state, one.kind, "
+                            "one.queue, one.attempt) "
+                            "or (one.args ->> 'job')::bigint is distinct from j.id") == "0"
+    );
+}
+
 TEST_CASE("list_jobs filters by kind, state and batch, newest first, up to the limit", "[queue][job][db]") {
     JobsFixture test;
     test.add_rows({.rows = 3, .jobs = 20, .kind = "other"});

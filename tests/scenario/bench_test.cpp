@@ -38,6 +38,43 @@ TEST_CASE("tests/bench/run drain prints what it measured as a line of JSON", "[s
     }
 }
 
+TEST_CASE("every measure of tests/bench/run checks its work and prints its fields", "[scenario][bench]") {
+    struct Measure {
+        std::vector<std::string> words;
+        std::vector<std::string> fields;
+    };
+    const std::vector<Measure> measures{
+        {{"singles", "--jobs", "500"}, {"ratio", "client_us_per_job", "server_us_per_job", "commits_per_1000_jobs"}},
+        {{"steady", "--jobs", "2100"}, {"ratio", "jobs_per_s", "floor_jobs_per_s", "wal_bytes_per_job"}},
+        {{"enqueue", "--jobs", "3000", "--call", "1000"}, {"ratio", "file_ratio", "file_rss_mb", "copy_ratio"}},
+        {{"offered", "--seconds", "1"}, {"p50_ms", "p95_ms", "p99_ms"}},
+        {{"memory", "--jobs", "3000"}, {"rss_mb"}},
+        {{"pinned",
+          "--seconds",
+          "2",
+          "--window",
+          "1",
+          "--free-seconds",
+          "1",
+          "--full-seconds",
+          "2",
+          "--full-window",
+          "1"},
+         {"kept", "lost_pct", "claim_p99_ratio", "rate_windows"}},
+        {{"settings", "--jobs", "1000", "--seconds", "1", "--only", "shipped"}, {"variants"}},
+    };
+    for (const Measure& measure : measures) {
+        const Finished run = bench(measure.words);
+        INFO(measure.words.front() << ": " << run.errors);
+        REQUIRE(run.code == 0);
+        const auto fields = boost::json::parse(run.output).as_object();
+        for (const std::string& field : measure.fields) {
+            INFO(field);
+            CHECK(fields.contains(field));
+        }
+    }
+}
+
 TEST_CASE("tests/bench/run latency sees the start of every handler", "[scenario][bench]") {
     const Finished run = bench({"latency", "--rate", "50", "--seconds", "1"});
     INFO(run.errors);

@@ -87,6 +87,34 @@ TEST_CASE("enqueue loads 100,000 lines in one batch", "[worker][cli][scenario]")
     CHECK(database.value("select total from task_queue.batch_status((select id from task_queue.batches))") == "100000");
 }
 
+TEST_CASE(
+    "enqueue loads a million lines in the memory that it needs for a hundred thousand", "[worker][cli][scenario]"
+) {
+    const TestDatabase database;
+    const Shell shell(database.url());
+    const auto peak_kb = [&](int jobs) {
+        std::string lines;
+        for (int line = 1; line <= jobs; ++line) lines += "{\"n\": " + std::to_string(line) + "}\n";
+        shell.folder.write("jobs.ndjson", lines);
+        Command command{
+            .words = {TASK_WORKER_BINARY, "enqueue", "noop", "--file", "jobs.ndjson", "--quiet"},
+            .environment = {{"DATABASE_URL", database.url()}},
+            .folder = shell.folder.path(),
+        };
+        // What the sanitizer keeps back of freed memory is not the program's.
+        command.environment["ASAN_OPTIONS"] = "quarantine_size_mb=1:thread_local_quarantine_size_kb=64";
+        const Finished finished = run_command(command);
+        INFO(finished.errors);
+        REQUIRE(finished.code == 0);
+        return finished.peak_kb;
+    };
+    const long few = peak_kb(100'000);
+    const long many = peak_kb(1'000'000);
+    INFO(few << " kB for a hundred thousand, " << many << " kB for a million");
+    CHECK(many < few + 40 * 1024);  // 900,000 lines of 45 bytes each would not fit
+    CHECK(database.value("select sum(task_queue.count_jobs(members)) from task_queue.bundles") == "1100000");
+}
+
 TEST_CASE("enqueue makes one job per path, and an enqueue key makes it safe to repeat", "[worker][cli][scenario]") {
     const TestDatabase database;
     const Shell shell(database.url());

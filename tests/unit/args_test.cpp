@@ -79,7 +79,8 @@ TEST_CASE("Args are read when they are asked for, and tell of what cannot be rea
     const auto owner = std::make_shared<const std::string>(R"({"a": [1, 2]})");
     jobs::Args args(owner, *owner);
     CHECK(args.value().at("a").as_array().size() == 2);
-    CHECK(&args.value() == &args.value());
+    // Read once: the same array.
+    CHECK(args.value().at("a").as_array().data() == args.value().at("a").as_array().data());
     const jobs::Args copy = args;
     CHECK(copy.value() == args.value());
     CHECK(jobs::Args().value().is_null());

@@ -82,6 +82,37 @@ TEST_CASE("Cursors know whether looking from the start is dear", "[worker][curso
     CHECK_FALSE(cursors.is_costly());
 }
 
+TEST_CASE("Cursors say when to sweep although nothing else happens", "[worker][cursors]") {
+    Cursors cursors;
+    cursors.woken();
+    CHECK_FALSE(cursors.due(start + 9s));  // claims begin at the start themselves
+    cursors.claimed(queue_a, 4, RowId{std::int64_t{1} << 30}, start);
+    const Cursors::Time now = start + 10s;
+    REQUIRE(cursors.due(now));
+    CHECK(*cursors.due(now) <= now);
+    const auto first = cursors.sweep(now);
+    REQUIRE(first);
+    cursors.woken();  // behind what the sweep has looked at, perhaps
+    cursors.swept(*first, true, 1ms, now);
+    CHECK(cursors.due(now) == now + 19ms);  // the rest of it
+    Cursors::Time at = now;
+    const auto sweep_to_the_end = [&] {
+        for (bool more = true; more;) {
+            at = std::max(at, *cursors.due(now));
+            const auto window = cursors.sweep(at);
+            REQUIRE(window);
+            cursors.swept(*window, true, 1ms, at);
+            more = window->until < RowId{std::int64_t{1} << 30};
+        }
+    };
+    sweep_to_the_end();
+    CHECK(cursors.due(at) == at + 1s);  // another, for what woke during the first
+    sweep_to_the_end();
+    CHECK_FALSE(cursors.due(at));
+    cursors.woken();
+    CHECK(cursors.due(at) == at + 1s);
+}
+
 // Whatever comes late, comes back or is lost: nothing waits longer than a sweep's interval while slots are free.
 TEST_CASE("Cursors leave no available row unclaimed for longer than a sweep", "[worker][cursors]") {
     const auto seed = GENERATE(range(1, 11));

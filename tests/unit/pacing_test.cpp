@@ -65,6 +65,13 @@ TEST_CASE("Pacing asks for the free slots, and more when jobs start fast", "[wor
     CHECK(pacing.wanted({.running = 10}, now + 10s) == 0);                      // measured too long ago
 }
 
+TEST_CASE("Pacing claims less and less while what finished cannot be written", "[worker][pacing]") {
+    const Pacing pacing({.slots = 10, .prefetch = 100});
+    CHECK(pacing.wanted({.outcomes = 100}, now) == 10);
+    CHECK(pacing.wanted({.outcomes = 104}, now) == 6);
+    CHECK(pacing.wanted({.outcomes = 1'000}, now) == 0);
+}
+
 TEST_CASE("Pacing writes outcomes at once when nothing else is to start, else after the linger", "[worker][pacing]") {
     Pacing pacing(settings);
     pacing.asked();

@@ -30,12 +30,12 @@ def enqueue(connection, jobs, bundle=None, args=random_args):
 
 class Tail:
     """Tells cheaply when a drain is over: looks at the end of the line, where a live row is found at once. Before the
-    last 2,000 rows none can be left then: the worker holds fewer."""
+    last 40,000 rows none can be left then: the worker holds fewer."""
 
     def __init__(self, connection):
         self._connection = connection
         connection.rows("set enable_seqscan = off; set enable_bitmapscan = off")
-        self._from = connection.number("select last_value - 128 * 2000 from task_queue.base_ids")
+        self._from = connection.number("select last_value - 128 * 40000 from task_queue.base_ids")
 
     def await_empty(self):
         """Answers the time of the look that found nothing left."""

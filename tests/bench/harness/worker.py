@@ -89,8 +89,12 @@ class Worker:
 
 
 def run_program(program, url, *words, **how):
-    """One of the worker's other commands, to its end."""
-    return subprocess.run(
-        [program, *words], check=True, stdout=subprocess.DEVNULL, cwd="/",
-        env=_environment() | {"DATABASE_URL": url}, **how,
+    """One of the worker's other commands, to its end. Answers the resident memory that it had at most, in MB."""
+    process = subprocess.Popen(
+        [program, *words], stdout=subprocess.DEVNULL, cwd="/", env=_environment() | {"DATABASE_URL": url}, **how
     )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise RuntimeError(f"{' '.join(words)} ended with {process.returncode}")
+    return usage.ru_maxrss / 1024

@@ -12,6 +12,11 @@ from harness.usage import Usage
 from harness.worker import run_program
 
 bundle = 63
+# The args of the producer's jobs are numbered in the order in which it enqueues them.
+wrong_args = """select count(*) from (
+    select (e.args ->> 'n')::bigint as n, row_number() over (order by b.id, e.place) - 1 as expected
+    from task_queue.bundles b, json_array_elements(b.args) with ordinality e (args, place)
+) job where n <> expected"""
 jobs_of_all = "select coalesce(sum(task_queue.count_jobs(pending)), 0) from task_queue.bundles"
 
 
@@ -24,7 +29,11 @@ def enqueue_many(server, options):
     fields = usage.per_job(options.jobs) | {
         "jobs_per_s": options.jobs / answer["seconds"],
         "client_us_per_job": answer["cpu_seconds"] / options.jobs * 1e6,
+        "commits_per_1000_jobs": 1000 / options.call,
     }
+    with Connection(url) as connection:
+        wrong = connection.number(wrong_args)
+    fail_unless(wrong == 0, f"{wrong} jobs have the args of others")
     return check(server, url, "work", jobs_of_all, options.jobs, fields)
 
 
@@ -34,8 +43,8 @@ def enqueue_file(server, options, file):
     server.checkpoint()
     settle_disk()
     start = time.monotonic()
-    run_program(options.worker, url, "enqueue", "noop", "--file", file, "--quiet")
-    fields = {"jobs_per_s": options.jobs / (time.monotonic() - start)}
+    peak_mb = run_program(options.worker, url, "enqueue", "noop", "--file", file, "--quiet")
+    fields = {"jobs_per_s": options.jobs / (time.monotonic() - start), "rss_mb": peak_mb}
     return check(server, url, "work", jobs_of_all, options.jobs, fields)
 
 
@@ -86,6 +95,7 @@ def measure(options):
         fields |= {"ratio": median_ratio(ours, floors)}
         fields |= {"copy_jobs_per_s": median_fields(copies)["jobs_per_s"], "copy_ratio": median_ratio(ours, copies)}
         fields |= {"file_jobs_per_s": median_fields(files)["jobs_per_s"], "file_ratio": median_ratio(files, copies)}
+        fields |= {"file_rss_mb": median_fields(files)["rss_mb"]}
         print_line(options, server, fields)
 
 

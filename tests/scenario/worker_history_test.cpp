@@ -1,0 +1,66 @@
+// What a worker does with the history: adds its partitions ahead, drops the old ones, waits for no reader.
+#include "tests/support/background.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/database.hpp"
+#include "tests/support/process.hpp"
+
+#include <chrono>
+#include <string>
+
+using namespace tests;
+using namespace std::chrono_literals;
+
+namespace {
+
+void await(const TestDatabase& database, const std::string& query, const std::string& wanted) {
+    const auto limit = std::chrono::steady_clock::now() + 60s;
+    std::string last;
+    while ((last = database.value(query)) != wanted) {
+        if (std::chrono::steady_clock::now() > limit)
+            throw std::runtime_error("never came true: " + query + ": " + last);
+    }
+}
+
+}  // namespace
+
+TEST_CASE(
+    "a reader of the history keeps no job waiting, and old history goes when it has read", "[scenario][history]"
+) {
+    const TestDatabase database;
+    database.psql(
+        "create table task_queue.finished_bundles_2020_01_01 (like task_queue.finished_bundles including all);"
+        "alter table task_queue.finished_bundles attach partition task_queue.finished_bundles_2020_01_01 "
+        "for values from ('2020-01-01 00:00:00+00') to ('2020-01-02 00:00:00+00')"
+    );
+    const std::string old = "select to_regclass('task_queue.finished_bundles_2020_01_01') is null";
+    OpenTransaction reader(database, "repeatable read");
+    reader.execute("select count(*) from task_queue.finished_bundles");
+    WorkerProcess worker(database.url());
+    worker.wait_for_line("the history is being read");
+    // Maintenance goes on: a job becomes due, and a batch is counted and finished.
+    database.psql(
+        "select task_queue.create_batch('00000000-0000-0000-0000-000000000001');"
+        "select task_queue.enqueue('noop', '{}', delay => '100 ms', batch_id => "
+        "'00000000-0000-0000-0000-000000000001');"
+        "select task_queue.seal_batch('00000000-0000-0000-0000-000000000001')"
+    );
+    await(database, "select state from task_queue.batches", "finished");
+    CHECK(database.value(old) == "f");
+    reader.rollback();
+    await(database, old, "t");
+}
+
+TEST_CASE("a worker adds the history's partitions for a week ahead", "[scenario][history]") {
+    const TestDatabase database;
+    const std::string ahead =
+        "select count(*) from pg_inherits where inhparent = 'task_queue.finished_bundles'::regclass";
+    const std::string all = database.value(ahead);
+    database.psql(
+        "do $$ declare p text; begin for p in select inhrelid::regclass from pg_inherits "
+        "where inhparent = 'task_queue.finished_bundles'::regclass loop execute 'drop table ' || p; end loop; end $$"
+    );
+    const WorkerProcess worker(database.url());
+    await(database, ahead, all);
+    database.psql("select task_queue.enqueue('noop')");
+    await(database, "select count(*) from task_queue.finished_bundles", "1");
+}
