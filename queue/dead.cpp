@@ -1,5 +1,6 @@
 #include "queue/dead.hpp"
 
+#include "queue/enqueue_times.hpp"
 #include "queue/statements.hpp"
 
 #include <algorithm>
@@ -34,6 +35,32 @@ asio::awaitable<std::vector<DeadJob>> list_dead_jobs(db::Session& session, DeadF
             .created_at = row.get<db::TimePoint>(7),
             .died_at = row.get<db::TimePoint>(8),
         };
+    });
+}
+
+// Index: ix_dead_jobs_died_at, or pk_dead_jobs for jobs by number.
+const db::Statement find_dead_jobs_sql{"find_dead_jobs", R"sql(
+    select d.id, d.died_at
+    from task_queue.dead_jobs d
+    where (cardinality($1::bigint[]) = 0 or d.id = any ($1::bigint[]))
+      and ($2::text is null or d.kind_id = (select k.id from task_queue.kinds k where k.name = $2::text))
+      and ($3::uuid is null or d.batch_id = $3::uuid)
+      and ($5::bigint is null
+        or (d.died_at, d.id) < ('epoch'::timestamptz + $5::bigint * interval '1 microsecond', $6::bigint))
+    order by d.died_at desc, d.id desc
+    limit $4::integer
+)sql"};
+
+asio::awaitable<std::vector<DeadPlace>> find_dead_jobs(
+    db::Session& session, DeadFilter filter, std::optional<DeadPlace> below
+) {
+    const std::optional<db::TimePoint> died_at = below ? std::optional(below->died_at) : std::nullopt;
+    const JobId job = below ? below->job : JobId{};
+    const db::Rows rows = co_await session.execute(
+        find_dead_jobs_sql, filter.jobs, filter.kind, filter.batch, filter.limit, microseconds_of(died_at), job
+    );
+    co_return db::map_rows(rows, [](db::Row row) {
+        return DeadPlace{.died_at = row.get<db::TimePoint>(1), .job = row.get<JobId>(0)};
     });
 }
 

@@ -22,6 +22,12 @@ struct DeadFilter {
     int limit = 1000;
 };
 
+// Where a dead letter stands in the order of their deaths.
+struct DeadPlace {
+    db::TimePoint died_at{};
+    JobId job{};
+};
+
 struct DeadJob {
     JobId id{};
     std::string kind{};
@@ -36,6 +42,14 @@ struct DeadJob {
 
 // Throws: db::Error.
 boost::asio::awaitable<std::vector<DeadJob>> list_dead_jobs(db::Session& session, DeadFilter filter = {});
+
+// The next that match, the newest first, below a place: page by page each of those that are dead when the first page is
+// read is seen once, however many die, or die again, meanwhile.
+//
+// Throws: db::Error.
+boost::asio::awaitable<std::vector<DeadPlace>> find_dead_jobs(
+    db::Session& session, DeadFilter filter, std::optional<DeadPlace> below
+);
 
 // Puts dead letters back into the line under their ids, with attempts anew, and returns their ids. Left dead are those
 // of a batch that is being cancelled, and those whose unique_key belongs to a live job by now. The batch of a redriven

@@ -55,6 +55,7 @@ std::span<const db::Statement* const> statements() {
         &read_job_sql,
         &list_jobs_sql,
         &list_dead_jobs_sql,
+        &find_dead_jobs_sql,
         &redrive_dead_jobs_sql,
         &purge_dead_jobs_sql,
         &read_args_limit_sql,

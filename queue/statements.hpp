@@ -66,6 +66,7 @@ extern const db::Statement read_loads_sql;
 extern const db::Statement list_stuck_leases_sql;
 extern const db::Statement list_stuck_batches_sql;
 extern const db::Statement list_dead_jobs_sql;
+extern const db::Statement find_dead_jobs_sql;
 extern const db::Statement redrive_dead_jobs_sql;
 extern const db::Statement purge_dead_jobs_sql;
 

@@ -78,7 +78,7 @@ TEST_CASE("bash completes commands, options, values and files", "[worker][cli][c
     REQUIRE(bash.is_installed());
     CHECK(bash.candidates({"task-worker", "ba"}) == Words{"batch"});
     CHECK(bash.candidates({"task-worker", "--json", "--config", "x.yml", "job", "wa"}) == Words{"wait"});
-    CHECK(bash.candidates({"task-worker", "batch", ""}) == Words{"cancel", "list", "seal", "show", "watch"});
+    CHECK(bash.candidates({"task-worker", "batch", ""}) == Words{"cancel", "list", "redrive", "seal", "show", "watch"});
     CHECK(bash.candidates({"task-worker", "batch", "list", "--st"}) == Words{"--state"});
     CHECK(
         bash.candidates({"task-worker", "batch", "list", "--state", ""}) ==
@@ -108,7 +108,7 @@ TEST_CASE("zsh is offered commands, options and values", "[worker][cli][completi
         _task_worker
     )sh");
     if (!zsh.is_installed()) return;
-    CHECK(zsh.candidates({"task-worker", "batch", ""}) == Words{"cancel", "list", "seal", "show", "watch"});
+    CHECK(zsh.candidates({"task-worker", "batch", ""}) == Words{"cancel", "list", "redrive", "seal", "show", "watch"});
     CHECK(
         zsh.candidates({"task-worker", "batch", "list", "--state", ""}) ==
         Words{"cancelled", "finished", "open", "sealed"}
@@ -133,7 +133,7 @@ TEST_CASE("fish completes commands, options, values and files", "[worker][cli][c
     CHECK(fish.candidates({"task-worker", "ba"}) == Words{"batch"});
     CHECK(
         fish.candidates({"task-worker", "--config", "job", "batch", ""}) ==
-        Words{"cancel", "list", "seal", "show", "watch"}
+        Words{"cancel", "list", "redrive", "seal", "show", "watch"}
     );
     CHECK(fish.candidates({"task-worker", "batch", "list", "--st"}) == Words{"--state"});
     CHECK(

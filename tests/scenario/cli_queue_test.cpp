@@ -38,6 +38,44 @@ TEST_CASE("dead lists, shows, redrives and purges discarded jobs", "[worker][cli
     shell.refuses({"dead", "redrive"}, 2, "which dead letters?");
     CHECK(shell.run({"dead", "redrive", "128"}).output == "redrove 1 job\n");
     CHECK(holds(shell.run({"job", "show", "128"}).output, "available"));
-    CHECK(shell.run({"dead", "purge", "--all"}).output == "purged 1 dead letter\n");
+    CHECK(holds(shell.run({"dead", "redrive", "128"}).output, "redrove 0 jobs; 1 of the numbers is no dead letter")
+    );
+    shell.refuses({"dead", "purge", "--all"}, 2, "dead purge would delete 1 dead letter for good: confirm with --yes");
+    CHECK(shell.run({"dead", "purge", "--all", "--dry-run"}).output == "would purge 1 dead letter\n");
+    CHECK(shell.run({"dead", "purge", "--all", "--yes"}).output == "purged 1 dead letter\n");
     CHECK(shell.run({"dead", "list"}).output == "no dead letters\n");
+}
+
+TEST_CASE("batch redrive puts every dead letter of a batch back once, in one more round", "[worker][cli][scenario]") {
+    const TestDatabase database;
+    const Shell shell(database.url());
+    database.psql(
+        "select task_queue.create_batch('00000000-0000-0000-0000-000000000001', name => 'photos', on_finish => "
+        "'report');"
+        "select count(*) from task_queue.enqueue_many('echo', array_fill('{}'::json, array[2500]), "
+        "batch_id => '00000000-0000-0000-0000-000000000001', bundle => 1);"
+        "select task_queue.seal_batch('00000000-0000-0000-0000-000000000001')"
+    );
+    const std::string kill_all =
+        "with gone as (delete from task_queue.bundles where batch_id is not null returning *) "
+        "insert into task_queue.dead_jobs (id, kind_id, queue_id, priority, attempt, max_attempts, args, error, "
+        "created_at, batch_id, unique_key) select id & ~64::bigint, kind_id, queue_id, priority, 1, 1, args -> 0, "
+        "'no disk', created_at, batch_id, unique_key from gone;"
+        "insert into task_queue.batch_changes (batch_id, discarded) "
+        "values ('00000000-0000-0000-0000-000000000001', 2500)";
+    database.psql(kill_all);
+    // One whose key a live job has meanwhile.
+    database.psql(
+        "update task_queue.dead_jobs set unique_key = 'one' where id = (select max(id) from task_queue.dead_jobs);"
+        "select task_queue.enqueue('echo', unique_key => 'one')"
+    );
+    CHECK(
+        shell.run({"batch", "redrive", "photos", "--dry-run"}).output == "batch photos: 2500 jobs would be redriven\n"
+    );
+    CHECK(shell.run({"batch", "redrive", "photos", "--kind", "other"}).code == 1);
+    CHECK(database.value("select count(*) from task_queue.dead_jobs") == "2500");
+    CHECK(shell.run({"batch", "redrive", "photos"}).output == "batch photos: 2499 jobs redriven; 1 left dead\n");
+    CHECK(database.value("select count(*) from task_queue.dead_jobs") == "1");
+    CHECK(database.value("select count(*) from task_queue.bundles where batch_id is not null") == "2499");
+    CHECK(holds(shell.run({"batch", "redrive", "photos", "--json"}).output, "\"redriven\": [], \"left\": 1"));
 }

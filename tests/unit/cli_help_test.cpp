@@ -4,6 +4,7 @@
 #include "worker/cli/parse.hpp"
 #include "worker/cli/terminal.hpp"
 
+#include <algorithm>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -67,6 +68,18 @@ TEST_CASE("every command's --help has no line over 80 columns", "[worker][cli]")
             INFO(line);
             CHECK(shown_width(line) <= 80);
         }
+    }
+}
+
+TEST_CASE("every command's --help has an example of it", "[worker][cli]") {
+    for (const CommandShape& shape : command_shapes()) {
+        INFO(help_of(shape.words));
+        const std::vector<Words> examples = examples_in(help_of(shape.words));
+        CHECK_FALSE(examples.empty());
+        CHECK(std::ranges::any_of(examples, [&](const Words& example) {
+            return example.size() >= shape.words.size() &&
+                   std::equal(shape.words.begin(), shape.words.end(), example.begin());
+        }));
     }
 }
 

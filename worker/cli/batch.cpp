@@ -1,4 +1,4 @@
-// `batch`: list, show, watch, seal, cancel.
+// `batch`: list, show, watch, seal, cancel, redrive.
 
 #include "db/transaction.hpp"
 #include "queue/batches.hpp"
@@ -8,6 +8,7 @@
 #include "worker/cli/database.hpp"
 #include "worker/cli/errors.hpp"
 #include "worker/cli/json.hpp"
+#include "worker/cli/redrive.hpp"
 #include "worker/cli/table.hpp"
 #include "worker/cli/terminal.hpp"
 #include "worker/cli/times.hpp"
@@ -16,6 +17,7 @@
 #include <fmt/format.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace asio = boost::asio;
@@ -77,7 +79,7 @@ asio::awaitable<int> cancel(db::Session& session, const Global& global, const Ba
         JsonObject object;
         object.add("id", batch.id).add("cancelled", answer.cancelled).add("stopping", answer.stopping);
         fmt::print("{}\n", object.text());
-    } else if (batch.finished_at) {
+    } else if (batch.finished_at && !global.quiet) {
         fmt::print("batch {} had finished before: nothing to cancel\n", batch_name(batch));
     } else if (!global.quiet) {
         fmt::print(
@@ -88,6 +90,23 @@ asio::awaitable<int> cancel(db::Session& session, const Global& global, const Ba
         );
     }
     co_return exit_ok;
+}
+
+asio::awaitable<int> redrive(db::Session& session, const Global& global, const BatchCommand& command) {
+    const queue::BatchStatus batch = co_await find_batch(session, command.batch);
+    const queue::DeadFilter filter{.jobs = {}, .kind = command.kind, .batch = batch.id};
+    const Redriven redriven = co_await redrive_all(session, global, filter, command.dry_run);
+    const std::int64_t jobs = command.dry_run ? redriven.left : std::ssize(redriven.jobs);
+    if (global.json) {
+        fmt::print(
+            "{}\n", redriven_json(redriven, command.dry_run, std::move(JsonObject().add("id", batch.id))).text()
+        );
+    } else if (!global.quiet) {
+        std::string what = command.dry_run ? "would be redriven" : "redriven";
+        if (!command.dry_run && redriven.left > 0) what += fmt::format("; {} left dead", redriven.left);
+        fmt::print("batch {}: {} {}\n", batch_name(batch), count_of(jobs, "job"), what);
+    }
+    co_return jobs == 0 ? exit_failed : exit_ok;
 }
 
 asio::awaitable<int> watch(
@@ -117,6 +136,8 @@ int perform(const Global& global, const BatchCommand& command) {
                     return seal(session, global, command);
                 case BatchCommand::Action::cancel:
                     return cancel(session, global, command);
+                case BatchCommand::Action::redrive:
+                    return redrive(session, global, command);
                 case BatchCommand::Action::list:
                     break;
             }

@@ -2,13 +2,14 @@
 
 #include "queue/dead.hpp"
 
-#include "db/transaction.hpp"
 #include "worker/cli/commands.hpp"
+#include "worker/cli/confirm.hpp"
 #include "worker/cli/database.hpp"
 #include "worker/cli/error_text.hpp"
 #include "worker/cli/errors.hpp"
 #include "worker/cli/job.hpp"
 #include "worker/cli/json.hpp"
+#include "worker/cli/redrive.hpp"
 #include "worker/cli/table.hpp"
 #include "worker/cli/terminal.hpp"
 #include "worker/cli/times.hpp"
@@ -16,6 +17,7 @@
 
 #include <fmt/format.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,7 +27,7 @@ namespace worker::cli {
 
 namespace {
 
-constexpr int rows_at_once = 1'000;  // of one transaction
+constexpr int rows_at_once = 1'000;  // of one statement
 
 asio::awaitable<queue::DeadFilter> make_filter(db::Session& session, const DeadCommand& command, int limit) {
     queue::DeadFilter filter{.jobs = command.jobs, .kind = command.kind, .batch = {}, .limit = limit};
@@ -67,39 +69,80 @@ asio::awaitable<int> list(db::Session& session, const Global& global, const Dead
     co_return exit_ok;
 }
 
-// In transactions of bounded size, until none is left that can be redriven.
+// Why fewer were redriven than were named or found.
+std::string rest_of(const Redriven& redriven, std::size_t named) {
+    std::string text;
+    if (redriven.left > 0) {
+        text += fmt::format("; {} left dead: a live job has the unique key, or the batch was cancelled", redriven.left);
+    }
+    const std::size_t found = redriven.jobs.size() + static_cast<std::size_t>(redriven.left);
+    if (named > found)
+        text += fmt::format("; {} of the numbers {} no dead letter", named - found, named - found == 1 ? "is" : "are");
+    return text;
+}
+
 asio::awaitable<int> redrive(db::Session& session, const Global& global, const DeadCommand& command) {
     const queue::DeadFilter filter = co_await make_filter(session, command, rows_at_once);
-    std::vector<std::string> redriven;
-    for (;;) {
-        const auto jobs = co_await db::transact(session, [&](db::Session& inside) {
-            return queue::redrive_dead_jobs(inside, filter);
-        });
-        for (const queue::JobId job : jobs) redriven.push_back(std::to_string(static_cast<std::int64_t>(job)));
-        if (jobs.empty()) break;
-    }
+    const Redriven redriven = co_await redrive_all(session, global, filter, command.dry_run);
+    const bool any = !redriven.jobs.empty() || (command.dry_run && redriven.left > 0);
     if (global.json) {
-        fmt::print("{}\n", JsonObject().add_json("redriven", json_array(redriven)).text());
+        fmt::print("{}\n", redriven_json(redriven, command.dry_run).text());
+    } else if (!global.quiet && command.dry_run) {
+        fmt::print("would redrive {}\n", count_of(redriven.left, "job"));
     } else if (!global.quiet) {
-        fmt::print("redrove {} job{}\n", redriven.size(), redriven.size() == 1 ? "" : "s");
+        fmt::print(
+            "redrove {}{}\n", count_of(std::ssize(redriven.jobs), "job"), rest_of(redriven, command.jobs.size())
+        );
     }
-    co_return redriven.empty() && !command.jobs.empty() ? exit_failed : exit_ok;
+    co_return any ? exit_ok : exit_failed;
+}
+
+asio::awaitable<std::int64_t> count(db::Session& session, const queue::DeadFilter& filter) {
+    std::int64_t found = 0;
+    std::optional<queue::DeadPlace> place;
+    for (;;) {
+        const std::vector<queue::DeadPlace> page = co_await queue::find_dead_jobs(session, filter, place);
+        if (page.empty()) co_return found;
+        found += std::ssize(page);
+        place = page.back();
+    }
+}
+
+// Those that were dead when it began, in transactions of bounded size.
+asio::awaitable<std::int64_t> purge_all(db::Session& session, queue::DeadFilter filter) {
+    std::int64_t purged = 0;
+    std::optional<queue::DeadPlace> place;
+    for (;;) {
+        const std::vector<queue::DeadPlace> page = co_await queue::find_dead_jobs(session, filter, place);
+        if (page.empty()) co_return purged;
+        place = page.back();
+        queue::DeadFilter these{.limit = rows_at_once};
+        for (const queue::DeadPlace& letter : page) these.jobs.push_back(letter.job);
+        purged += co_await queue::purge_dead_jobs(session, std::move(these));
+    }
 }
 
 asio::awaitable<int> purge(db::Session& session, const Global& global, const DeadCommand& command) {
     const queue::DeadFilter filter = co_await make_filter(session, command, rows_at_once);
-    std::int64_t purged = 0;
-    for (;;) {
-        const std::int64_t gone = co_await queue::purge_dead_jobs(session, filter);
-        purged += gone;
-        if (gone == 0) break;
+    std::int64_t letters = 0;
+    if (command.dry_run) {
+        letters = co_await count(session, filter);
+    } else {
+        if (command.jobs.empty() && !command.yes) {
+            const std::string what = count_of(co_await count(session, filter), "dead letter");
+            if (!is_confirmed("Delete " + what + " for good?", "dead purge would delete " + what + " for good")) {
+                fmt::print("nothing deleted\n");
+                co_return exit_failed;
+            }
+        }
+        letters = co_await purge_all(session, filter);
     }
     if (global.json) {
-        fmt::print("{}\n", JsonObject().add("purged", purged).text());
+        fmt::print("{}\n", JsonObject().add("purged", letters).add("dry_run", command.dry_run).text());
     } else if (!global.quiet) {
-        fmt::print("purged {} dead letter{}\n", purged, purged == 1 ? "" : "s");
+        fmt::print("{} {}\n", command.dry_run ? "would purge" : "purged", count_of(letters, "dead letter"));
     }
-    co_return purged == 0 && !command.jobs.empty() ? exit_failed : exit_ok;
+    co_return letters == 0 ? exit_failed : exit_ok;
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "db/migrations.hpp"
 #include "worker/cli/commands.hpp"
+#include "worker/cli/confirm.hpp"
 #include "worker/cli/database.hpp"
 #include "worker/cli/errors.hpp"
 #include "worker/embedded_postgres.hpp"
@@ -108,15 +109,6 @@ int open_psql(const Global& global, const DevCommand& command) {
     );
 }
 
-bool is_confirmed(const fs::path& data) {
-    if (isatty(STDIN_FILENO) != 1) {
-        throw Failure(exit_usage, "dev reset deletes all data: confirm with --yes");
-    }
-    fmt::print(stderr, "Delete the database in {}? Type yes: ", data.string());
-    std::array<char, 16> answer{};
-    return std::fgets(answer.data(), answer.size(), stdin) != nullptr && std::string(answer.data()) == "yes\n";
-}
-
 int reset(const Global& global, const DevCommand& command) {
     const fs::path folder = data_folder(global);
     if (const auto holder = read_embedded_holder(folder)) {
@@ -130,7 +122,9 @@ int reset(const Global& global, const DevCommand& command) {
         if (!global.quiet) fmt::print("nothing to delete in {}\n", folder.string());
         return exit_ok;
     }
-    if (!command.yes && !is_confirmed(data)) {
+    const bool confirmed =
+        command.yes || is_confirmed("Delete the database in " + data.string() + "?", "dev reset deletes all data");
+    if (!confirmed) {
         fmt::print("nothing deleted\n");
         return exit_failed;
     }

@@ -71,9 +71,25 @@ inline constexpr const char* migrate =
   task-worker migrate down --to 2
   task-worker migrate sql > schema.sql)";
 
-inline constexpr const char* migrate_change = R"(--json: {migrations: [name]})";
+inline constexpr const char* migrate_up =
+    R"(--json: {migrations: [name]}
 
-inline constexpr const char* migrate_status = R"(--json: [{version, name, applied_at, changed, known}])";
+Examples:
+  task-worker migrate up
+  task-worker migrate up --to 3)";
+
+inline constexpr const char* migrate_down =
+    R"(--json: {migrations: [name]}
+
+Examples:
+  task-worker migrate down
+  task-worker migrate down --to 2)";
+
+inline constexpr const char* migrate_status =
+    R"(--json: [{version, name, applied_at, changed, known}]
+
+Examples:
+  task-worker migrate status)";
 
 inline constexpr const char* migrate_sql =
     R"(Examples:
@@ -128,9 +144,31 @@ inline constexpr const char* batch_watch =
 Examples:
   task-worker batch watch photos)";
 
-inline constexpr const char* batch_seal = R"(--json: {id, sealed})";
+inline constexpr const char* batch_seal =
+    R"(--json: {id, sealed}
 
-inline constexpr const char* batch_cancel = R"(--json: {id, cancelled, stopping})";
+Examples:
+  task-worker batch seal photos)";
+
+inline constexpr const char* batch_cancel =
+    R"(Jobs that wait are cancelled, running ones are asked to stop.
+
+--json: {id, cancelled, stopping}
+
+Examples:
+  task-worker batch cancel photos)";
+
+inline constexpr const char* batch_redrive =
+    R"(All in one transaction: the batch goes on in one more round, and its callbacks
+are enqueued once more when that ends. Exit code 1 when there was nothing to
+redrive.
+
+--json: {id, redriven: [job], left, dry_run}, where left counts those that stay
+  dead: a live job has their unique key, or the batch was cancelled
+
+Examples:
+  task-worker batch redrive photos
+  task-worker batch redrive photos --kind resize --dry-run)";
 
 inline constexpr const char* job =
     R"(Examples:
@@ -175,7 +213,11 @@ has not ended after --timeout.
 Examples:
   task-worker job wait 128 --timeout 5m)";
 
-inline constexpr const char* job_cancel = R"(--json: {job, answer}: cancelled, stopping or finished)";
+inline constexpr const char* job_cancel =
+    R"(--json: {job, answer}: cancelled, stopping or finished
+
+Examples:
+  task-worker job cancel 128)";
 
 inline constexpr const char* queue =
     R"(Examples:
@@ -185,9 +227,30 @@ inline constexpr const char* queue =
 
 inline constexpr const char* queue_list =
     R"(--json: [{name, paused, concurrency, available, scheduled, running,
-  oldest_seconds}])";
+  oldest_seconds}]
 
-inline constexpr const char* queue_change = R"(--json: {name, paused, concurrency})";
+Examples:
+  task-worker queue list)";
+
+inline constexpr const char* queue_create =
+    R"(--json: {name, paused, concurrency}
+
+Examples:
+  task-worker queue create mail --concurrency 5)";
+
+inline constexpr const char* queue_pause =
+    R"(What runs goes on; what waits stays in its line.
+
+--json: {name, paused, concurrency}
+
+Examples:
+  task-worker queue pause mail)";
+
+inline constexpr const char* queue_resume =
+    R"(--json: {name, paused, concurrency}
+
+Examples:
+  task-worker queue resume mail)";
 
 inline constexpr const char* worker =
     R"(Examples:
@@ -195,16 +258,20 @@ inline constexpr const char* worker =
 
 inline constexpr const char* worker_list =
     R"(--json: [{id, host, pid, version, state, slots, connections, kinds, queues,
-  started_at, heartbeat_at}])";
+  started_at, heartbeat_at}]
+
+Examples:
+  task-worker worker list)";
 
 inline constexpr const char* dead =
-    R"(redrive and purge want numbers, --kind, --batch or --all.
+    R"(redrive and purge want numbers, --kind, --batch or --all. purge by anything but
+numbers asks first, or wants --yes.
 
 Examples:
   task-worker dead list --kind resize
   task-worker dead redrive 128 256
   task-worker dead redrive --batch photos
-  task-worker dead purge --all)";
+  task-worker dead purge --kind resize --dry-run)";
 
 inline constexpr const char* dead_list =
     R"(--json: [{job, kind, queue, batch, attempt, error, created_at, died_at, args}]
@@ -212,20 +279,31 @@ inline constexpr const char* dead_list =
 Examples:
   task-worker dead list --kind resize)";
 
-inline constexpr const char* dead_show = R"(--json: as job show writes it)";
+inline constexpr const char* dead_show =
+    R"(--json: as job show writes it
+
+Examples:
+  task-worker dead show 128)";
 
 inline constexpr const char* dead_redrive =
-    R"(--json: {redriven: [job]}
+    R"(All that are dead when it begins, each once, in one transaction. Exit code 1
+when there was nothing to redrive.
+
+--json: {redriven: [job], left, dry_run}, where left counts those that stay
+  dead: a live job has their unique key, or their batch was cancelled
 
 Examples:
   task-worker dead redrive 128 256
-  task-worker dead redrive --batch photos)";
+  task-worker dead redrive --kind resize --dry-run)";
 
 inline constexpr const char* dead_purge =
-    R"(--json: {purged}
+    R"(Exit code 1 when there was nothing to purge.
+
+--json: {purged, dry_run}
 
 Examples:
-  task-worker dead purge --kind resize)";
+  task-worker dead purge --kind resize --dry-run
+  task-worker dead purge --kind resize --yes)";
 
 inline constexpr const char* doctor =
     R"(Looks at the connections against the budget, at what keeps dead rows from being

@@ -74,9 +74,11 @@ struct EnqueueCommand {
 };
 
 struct BatchCommand {
-    enum class Action { list, show, watch, seal, cancel };
+    enum class Action { list, show, watch, seal, cancel, redrive };
     Action action = Action::list;
-    std::string batch;  // name or UUID
+    std::string batch;                // name or UUID
+    std::optional<std::string> kind;  // of redrive
+    bool dry_run = false;             // of redrive
     std::optional<std::string> state;
     int limit = 20;
     int slowest = 5;
@@ -118,6 +120,8 @@ struct DeadCommand {
     std::optional<std::string> kind;
     std::optional<std::string> batch;  // name or UUID
     bool all = false;
+    bool dry_run = false;
+    bool yes = false;  // purge without asking
     int limit = 20;
 };
 

@@ -30,10 +30,10 @@ void Parser::add_migrate() {
     const auto to = [this](CLI::App* command, const char* help) {
         add_number(*command, "--to", migrate_.to, 0, 9999, help);
     };
-    to(add_action(*group, "up", "Apply what is pending", help::migrate_change, migrate_, Action::up),
+    to(add_action(*group, "up", "Apply what is pending", help::migrate_up, migrate_, Action::up),
        "stop after this version");
     to(add_action(
-           *group, "down", "Take back the newest migration, with its data", help::migrate_change, migrate_, Action::down
+           *group, "down", "Take back the newest migration, with its data", help::migrate_down, migrate_, Action::down
        ),
        "take back all that are newer than this version; 0: everything");
     add_action(
@@ -98,7 +98,7 @@ CLI::App* Parser::add_batch_action(
 
 void Parser::add_batch() {
     using Action = BatchCommand::Action;
-    CLI::App* group = add(app_, "batch", "List, show, watch, seal and cancel batches", help::batch);
+    CLI::App* group = add(app_, "batch", "List, show, watch, seal, cancel and redrive batches", help::batch);
     CLI::App* list = add_action(*group, "list", "The newest batches", help::batch_list, batch_, Action::list);
     add_choice(*list, "--state", batch_.state, "STATE", {"open", "sealed", "cancelled", "finished"}, "in this state");
     add_limit(*list, "--limit", batch_.limit, "at most so many");
@@ -108,6 +108,11 @@ void Parser::add_batch() {
     add_batch_action(*group, "watch", "Watch a batch until it has finished", help::batch_watch, Action::watch);
     add_batch_action(*group, "seal", "Let no more jobs in, so that it can finish", help::batch_seal, Action::seal);
     add_batch_action(*group, "cancel", "Cancel its jobs", help::batch_cancel, Action::cancel);
+    CLI::App* redrive = add_batch_action(
+        *group, "redrive", "Put its discarded jobs back into the line", help::batch_redrive, Action::redrive
+    );
+    redrive->add_option("--kind", batch_.kind, "those of this kind")->type_name("KIND");
+    redrive->add_flag("--dry-run", batch_.dry_run, "count them only");
 }
 
 void Parser::add_job() {
@@ -148,12 +153,12 @@ void Parser::add_queue() {
     using Action = QueueCommand::Action;
     CLI::App* group = add(app_, "queue", "List, create, pause and resume queues", help::queue);
     add_action(*group, "list", "Every queue with its jobs", help::queue_list, queue_, Action::list);
-    CLI::App* create = add_action(*group, "create", "Add a queue", help::queue_change, queue_, Action::create);
+    CLI::App* create = add_action(*group, "create", "Add a queue", help::queue_create, queue_, Action::create);
     add_number(*create, "--concurrency", queue_.concurrency, 1, 100'000, "jobs at once in one worker");
     for (CLI::App* command :
          {create,
-          add_action(*group, "pause", "Start no more of its jobs", help::queue_change, queue_, Action::pause),
-          add_action(*group, "resume", "Go on", help::queue_change, queue_, Action::resume)}) {
+          add_action(*group, "pause", "Start no more of its jobs", help::queue_pause, queue_, Action::pause),
+          add_action(*group, "resume", "Go on", help::queue_resume, queue_, Action::resume)}) {
         command->add_option("QUEUE", queue_.queue, "name")->required()->type_name(" ");
     }
 }
@@ -190,7 +195,11 @@ void Parser::add_dead() {
         command->add_option("--kind", dead_.kind, "of this kind")->type_name("KIND");
         command->add_option("--batch", dead_.batch, "of this batch, by name or id")->type_name("BATCH");
     }
-    for (CLI::App* command : {redrive, purge}) command->add_flag("--all", dead_.all, "every one");
+    for (CLI::App* command : {redrive, purge}) {
+        command->add_flag("--all", dead_.all, "every one");
+        command->add_flag("--dry-run", dead_.dry_run, "count them only");
+    }
+    purge->add_flag("--yes", dead_.yes, "without asking");
 }
 
 void Parser::add_doctor() {

@@ -1,0 +1,66 @@
+#include "worker/cli/redrive.hpp"
+
+#include "db/transaction.hpp"
+#include "worker/cli/terminal.hpp"
+
+#include <fmt/format.h>
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <optional>
+#include <utility>
+
+namespace asio = boost::asio;
+
+namespace worker::cli {
+
+namespace {
+
+constexpr int letters_at_once = 1'000;  // of one statement
+
+asio::awaitable<Redriven> redrive_pages(db::Session& session, LiveLine& live, queue::DeadFilter filter, bool dry_run) {
+    filter.limit = letters_at_once;
+    Redriven all;
+    std::optional<queue::DeadPlace> place;
+    for (;;) {
+        const std::vector<queue::DeadPlace> page = co_await queue::find_dead_jobs(session, filter, place);
+        if (page.empty()) co_return all;
+        place = page.back();
+        std::vector<queue::JobId> revived;
+        if (!dry_run) {
+            queue::DeadFilter these{.limit = letters_at_once};
+            for (const queue::DeadPlace& letter : page) these.jobs.push_back(letter.job);
+            revived = co_await queue::redrive_dead_jobs(session, std::move(these));
+        }
+        all.left += std::ssize(page) - std::ssize(revived);
+        all.jobs.insert(all.jobs.end(), revived.begin(), revived.end());
+        if (live.is_due()) live.draw(fmt::format("redriving  {} jobs", all.jobs.size()));
+    }
+}
+
+}  // namespace
+
+asio::awaitable<Redriven> redrive_all(
+    db::Session& session, const Global& global, queue::DeadFilter filter, bool dry_run
+) {
+    LiveLine live(stderr, inspect_terminal(global.quiet || global.json ? -1 : STDERR_FILENO, global.no_color));
+    Redriven all = co_await db::transact(session, [&](db::Session& inside) {
+        return redrive_pages(inside, live, filter, dry_run);
+    });
+    live.erase();
+    co_return all;
+}
+
+JsonObject redriven_json(const Redriven& redriven, bool dry_run, JsonObject object) {
+    std::vector<std::string> numbers;
+    for (const queue::JobId job : redriven.jobs) numbers.push_back(std::to_string(static_cast<std::int64_t>(job)));
+    object.add_json("redriven", json_array(numbers)).add("left", redriven.left).add("dry_run", dry_run);
+    return object;
+}
+
+std::string count_of(std::int64_t number, const std::string& what) {
+    return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
+}
+
+}  // namespace worker::cli
