@@ -44,17 +44,28 @@ class Server:
             shutil.chown(self._data, "postgres", "postgres")
             shutil.chown(self.folder, "postgres", "postgres")
         self._run("initdb", "-D", self._data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8")
-        options = ["listen_addresses=", "port=5432", f"unix_socket_directories={self.folder}", *settings]
-        self._log = open(os.path.join(self.folder, "postgres.log"), "w")
+        self._settings = ["listen_addresses=", "port=5432", f"unix_socket_directories={self.folder}", *settings]
+        self.log = os.path.join(self.folder, "postgres.log")
+        self._log = open(self.log, "w")
+        self.start()
+
+    def start(self):
+        """Returns when it accepts connections."""
         self._process = subprocess.Popen(
             owned(
                 [os.path.join(self._binaries, "postgres"), "-D", self._data]
-                + [word for option in options for word in ("-c", option)],
+                + [word for setting in self._settings for word in ("-c", setting)],
                 signal="INT",
             ),
             stdout=self._log, stderr=self._log, cwd=self.folder, **self._user,
         )
         self.control = self._connect()
+
+    def crash(self):
+        """As a machine does: nobody is told, nothing is written; the next start recovers."""
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait()
+        self.control.close()
 
     def _run(self, program, *words):
         done = subprocess.run(
@@ -72,7 +83,7 @@ class Server:
                 return Connection(self.url("postgres"))
             except RuntimeError:
                 time.sleep(0.1)
-        with open(self._log.name) as log:
+        with open(self.log) as log:
             raise RuntimeError(f"PostgreSQL did not start:\n{log.read()}")
 
     def url(self, database):

@@ -69,6 +69,11 @@ class Worker:
         with open(self._log.name) as file:
             return file.read()[-4000:]
 
+    def kill(self):
+        self._process.kill()
+        self._process.wait()
+        self._log.close()
+
     def stop(self):
         if self._process.poll() is None:
             self._process.terminate()
@@ -82,8 +87,7 @@ class Worker:
 
     def __exit__(self, *failure):
         if failure[0] is not None:
-            self._process.kill()
-            self._process.wait()
+            self.kill()
         else:
             self.stop()
 
