@@ -1,6 +1,9 @@
-// Whatever is given as a database URL is understood or refused, and no message shows its password.
+// Whatever is given as a database URL is understood or refused, and no message shows its password. What is understood,
+// libpq takes.
 #include "db/url.hpp"
 #include "tests/fuzz/input.hpp"
+
+#include <libpq-fe.h>
 
 #include <algorithm>
 #include <string>
@@ -22,11 +25,20 @@ void check_again(const db::Url& first) {
     tests::expect(again->has_password == first.has_password);
 }
 
+void check_libpq(const db::Url& url) {
+    PQconninfoOption* const options = PQconninfoParse(url.text.c_str(), nullptr);
+    tests::expect(options != nullptr);
+    PQconninfoFree(options);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view text = tests::text_of(data, size);
-    if (const db::UrlResult url = db::parse_url(text)) check_again(*url);
+    if (const db::UrlResult url = db::parse_url(text)) {
+        check_again(*url);
+        check_libpq(*url);
+    }
 
     const std::string password = "Xq7ZpW9v";
     const db::UrlResult secret = db::parse_url("postgresql://user:" + password + "@" + std::string(text));

@@ -81,14 +81,15 @@ std::optional<microseconds> read_clock(Reader& reader) {
 
 }  // namespace
 
+// By seconds: as a time point of the system's clock, nanoseconds, a time after 2262 is out of range.
 std::string show_time(db::TimePoint time) {
-    return fmt::format("{:%Y-%m-%dT%H:%M:%S}Z", fmt::gmtime(time_point_cast<seconds>(floor<seconds>(time))));
+    return fmt::format("{:%Y-%m-%dT%H:%M:%S}Z", fmt::gmtime(floor<seconds>(time).time_since_epoch().count()));
 }
 
 std::string show_exact_time(db::TimePoint time) {
     const auto whole = floor<seconds>(time);
     const auto rest = duration_cast<milliseconds>(time - whole).count();
-    return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(time_point_cast<seconds>(whole)), rest);
+    return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(whole.time_since_epoch().count()), rest);
 }
 
 std::optional<db::TimePoint> parse_time(std::string_view text) {
