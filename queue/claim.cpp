@@ -27,6 +27,7 @@ Bundle bundle_from_row(const db::Row& row) {
         .run_at = row.get<db::TimePoint>(13),
         .args = row.get<std::string>(14),
         .meta = row.get<std::optional<std::string>>(15).value_or(""),
+        .more = row.get<bool>(16),
     };
 }
 
@@ -64,6 +65,8 @@ void sort_by_lane(std::vector<Bundle>& bundles, const std::vector<LaneCursor>& l
 
 // found:   rows are locked before they can be counted, lane by lane, until there are enough of them. The locking select
 //          runs once, as an array of tids: as a joined subquery the planner may run it more than once.
+//          bytes: what the args may have at most; of compressed ones nothing tells but reading them. lz4 makes a 255th
+//          of its input at the least, and rows of several jobs are made of 64 KiB at the most.
 // counted: in the order of found, which is that of the lanes and of the ids in them.
 // taken:   those whose jobs are wanted, and how many jobs of the last one: a large claim takes it whole, since cutting
 //          costs as much as claiming five rows (100 us).
@@ -77,7 +80,11 @@ const db::Statement claim_bundles_sql{"claim_bundles", R"sql(
             with ordinality lane (queue_id, priority, after, until, place)
         cross join lateral (
             select b.ctid as tid, b.id, b.pending, task_queue.count_jobs(b.pending) as jobs,
-                pg_column_size(b.args) as bytes,
+                case
+                    when pg_column_compression(b.args) is null then pg_column_size(b.args)
+                    when b.members & (b.members - 1) <> 0 then least(255 * pg_column_size(b.args)::bigint, 65536)
+                    else 255 * pg_column_size(b.args)::bigint
+                end as bytes,
                 case when b.kind_id = any ($9::integer[]) then 1 else $7::integer end as size
             from task_queue.bundles b
             where b.queue_id = any (array[lane.queue_id]) and b.priority = lane.priority and b.state = 1
@@ -139,9 +146,11 @@ const db::Statement claim_bundles_sql{"claim_bundles", R"sql(
         update task_queue.workers set hungry = true
         where id = $1::bigint and not hungry and $10::boolean
           and (select count(*) < $8::integer and coalesce(sum(least(jobs, size)), 0) < $7::integer from found)
+          and (select count(*) from taken) = (select count(*) from found)
     )
     select id, kind_id, queue_id, priority, members, pending, cancel_requested, id = any (array(select id from cut)), attempt,
-        max_attempts, rescues, strikes, batch_id, run_at, args, meta
+        max_attempts, rescues, strikes, batch_id, run_at, args, meta,
+        (select count(*) from taken) < (select count(*) from found)
     from claimed
 )sql"};
 
@@ -187,7 +196,7 @@ const db::Statement claim_suspect_sql{"claim_suspect", R"sql(
         strikes = strikes + 1
     where ctid = any (array(select tid from found))
     returning id, kind_id, queue_id, priority, members, pending, cancel_requested, false, attempt, max_attempts,
-        rescues, strikes, batch_id, run_at, args, meta
+        rescues, strikes, batch_id, run_at, args, meta, false
 )sql"};
 
 boost::asio::awaitable<std::optional<Bundle>> claim_suspect(db::Session& session, ClaimRequest request) {

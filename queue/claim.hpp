@@ -8,7 +8,6 @@
 
 #include <boost/asio/awaitable.hpp>
 
-#include <cstddef>
 #include <limits>
 #include <optional>
 #include <string>
@@ -23,9 +22,6 @@ struct LaneCursor {
     RowId after{};
     RowId until{std::numeric_limits<std::int64_t>::max()};
 };
-
-// As the database stores them, perhaps compressed. So a worker's memory is bounded whatever the args are.
-inline constexpr std::size_t most_claimed_bytes = std::size_t{16} * 1024 * 1024;
 
 struct ClaimRequest {
     WorkerId worker{};                // stamped on the rows; half of the fence
@@ -55,12 +51,13 @@ struct Bundle {
     db::TimePoint run_at{};  // when it became due
     std::string args{};      // JSON array; the element of job n is at element_of(id, n)
     std::string meta{};      // JSON object, or empty
+    bool more = false;       // behind the claim's last row stand others, which it looked at and did not take
 };
 
 // Marks available rows of the lanes, worth at most `jobs` jobs, as running and returns them: the most urgent lane
 // first, then in the order of their ids. A bundle that does not fit is cut, all of it, into pieces of `jobs` jobs; the
 // first piece keeps the row and is claimed. A claim of 1,008 jobs or more takes its last bundle whole instead.
-// It ends with the row whose args reach most_claimed_bytes.
+// It ends with the row whose args may reach 16 MiB, so that a worker's memory is bounded whatever the args are.
 // Returns an empty vector when nothing is available, or when the worker has been declared dead.
 // Rows that others have locked are skipped; a row that changed at this very moment is left where it was, perhaps
 // behind the cursor, for a sweep.

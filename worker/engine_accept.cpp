@@ -63,19 +63,15 @@ void Engine::accept(Round& round, Answer answer) {
         return;
     }
     int jobs = 0;
-    std::size_t bytes = 0;
-    for (const auto& held : claimed) {
-        jobs += queue::count(held->bundle.pending);
-        bytes += held->args.bytes();
-    }
+    for (const auto& held : claimed) jobs += queue::count(held->bundle.pending);
     if (!claimed.empty()) {
         const double seen = static_cast<double>(jobs) / static_cast<double>(claimed.size());
         jobs_per_row_ = std::max(1.0, (jobs_per_row_ + seen) / 2);
     }
     alone_ = alone_ || answer.alone;
-    // As many rows as it might look at, or as many bytes, with fewer jobs than guessed, is no empty line either.
-    const bool full = jobs >= round.request.jobs || static_cast<int>(claimed.size()) >= round.request.rows ||
-                      bytes >= queue::most_claimed_bytes;
+    // As many rows as it might look at, with fewer jobs than guessed, is no empty line either.
+    const bool more = !claimed.empty() && claimed.front()->bundle.more;
+    const bool full = jobs >= round.request.jobs || static_cast<int>(claimed.size()) >= round.request.rows || more;
     move_cursors(round, claimed, full, now);
     parts_.metrics.count_claim(jobs);
     if (!round.sweep) {

@@ -201,6 +201,50 @@ TEST_CASE("claim_bundles ends where the args become too many bytes", "[queue][cl
     CHECK(queue.value("select count(*) from task_queue.bundles where state = 1") == "1");
 }
 
+TEST_CASE(
+    "claim_bundles counts compressed args as large as they may be, and says that there are more", "[queue][claim][db]"
+) {
+    tests::QueueFixture queue;
+    queue.add_rows({.rows = 100});
+    queue.database.psql("update task_queue.bundles set args = json_build_array(repeat('x', 1000000))");
+    const WorkerId worker = queue.add_worker();
+    std::size_t claimed = 0;
+    while (claimed < 100) {
+        const auto bundles = queue.claim(worker, 100);
+        REQUIRE(!bundles.empty());
+        CHECK(bundles.size() <= 17);
+        claimed += bundles.size();
+        for (const Bundle& bundle : bundles) CHECK(bundle.more == (claimed < 100));
+    }
+}
+
+TEST_CASE("claim_bundles is not told to be hungry by a claim that ended at its bytes", "[queue][claim][db]") {
+    tests::QueueFixture queue;
+    queue.add_rows({.rows = 3});
+    queue.database.psql("update task_queue.bundles set args = json_build_array(repeat('x', 17000000))");
+    const WorkerId worker = queue.add_worker();
+    const auto claim = [&] {
+        return queue
+            .call(claim_bundles(
+                queue.session,
+                {.worker = worker,
+                 .claim = ClaimNumber{++queue.claims},
+                 .lanes = {{.queue = QueueId{1}, .priority = 4}},
+                 .jobs = 10,
+                 .rows = 10,
+                 .mark_hungry = true}
+            ))
+            .size();
+    };
+    const std::string hungry = "select hungry from task_queue.workers";
+    CHECK(claim() == 1);
+    CHECK(queue.value(hungry) == "f");
+    CHECK(claim() == 1);
+    CHECK(queue.value(hungry) == "f");
+    CHECK(claim() == 1);
+    CHECK(queue.value(hungry) == "t");
+}
+
 TEST_CASE("claim_bundles keeps every job's args when it cuts a bundle with gaps", "[queue][claim][db]") {
     tests::QueueFixture queue;
     queue.add_row({.jobs = 20});
