@@ -2,6 +2,7 @@
 
 #include "tests/support/faults_bed.hpp"
 #include "tests/support/listener.hpp"
+#include "tests/support/process_facts.hpp"
 #include "tests/support/psql.hpp"
 
 #include <fmt/format.h>
@@ -9,15 +10,10 @@
 
 #include <algorithm>
 #include <csignal>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <stdexcept>
-#include <system_error>
 #include <thread>
 #include <utility>
 
-namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
 namespace tests {
@@ -42,25 +38,6 @@ OwnServerSettings server_settings(const FakeClock& clock) {
     OwnServerSettings settings{.server_settings = {"max_connections=200"}};
     if (FakeClock::is_installed()) settings.environment = clock.environment();
     return settings;
-}
-
-std::vector<std::string> descriptors_of(pid_t process) {
-    std::vector<std::string> descriptors;
-    for (const auto& file : fs::directory_iterator(fmt::format("/proc/{}/fd", process))) {
-        std::error_code closed;
-        descriptors.push_back(fs::read_symlink(file.path(), closed).string());
-    }
-    return descriptors;
-}
-
-// Running ones and such that nobody has waited for.
-std::size_t children_of(pid_t process) {
-    std::size_t count = 0;
-    for (const auto& task : fs::directory_iterator(fmt::format("/proc/{}/task", process))) {
-        std::ifstream file(task.path() / "children");
-        count += static_cast<std::size_t>(std::distance(std::istream_iterator<pid_t>(file), {}));
-    }
-    return count;
 }
 
 }  // namespace

@@ -10,7 +10,9 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <stdexcept>
+#include <string_view>
 
 extern char** environ;
 
@@ -128,9 +130,14 @@ std::vector<std::string> run_command(std::vector<std::string> arguments) {
 }
 }  // namespace
 
-WorkerProcess::WorkerProcess(const std::string& url, Environment environment, std::vector<std::string> arguments)
-    : Process(TASK_WORKER_BINARY, run_command(std::move(arguments)), with_defaults(url, std::move(environment))) {
-    wait_for_line("\"message\":\"ready\"");
+WorkerProcess::WorkerProcess(
+    const std::string& url, Environment environment, std::vector<std::string> arguments, const std::string& program
+)
+    : Process(program, run_command(std::move(arguments)), with_defaults(url, std::move(environment))) {
+    const std::string ready = wait_for_line("\"message\":\"ready\"");
+    const std::string_view field = "\"http\":";
+    const std::size_t port = ready.find(field);
+    if (port != std::string::npos) http_port_ = std::atoi(ready.c_str() + port + field.size());
 }
 
 }  // namespace tests

@@ -51,8 +51,16 @@ private:
 class WorkerProcess : public Process {
 public:
     explicit WorkerProcess(
-        const std::string& url, Environment environment = {}, std::vector<std::string> arguments = {}
+        const std::string& url,
+        Environment environment = {},
+        std::vector<std::string> arguments = {},
+        const std::string& program = TASK_WORKER_BINARY
     );
+
+    int http_port() const { return http_port_; }
+
+private:
+    int http_port_ = 0;
 };
 
 }  // namespace tests
