@@ -49,12 +49,9 @@ asio::awaitable<CancelledBatch> cancel_batch(db::Session& session, BatchId batch
     co_return CancelledBatch{.cancelled = row.get<std::int64_t>(0), .stopping = row.get<std::int64_t>(1)};
 }
 
-// Some batches at a time; those that came first finish first and make room for others.
-const db::Statement cancel_remaining_jobs_sql{"cancel_remaining_jobs", R"sql(
-    select coalesce(sum(c.cancelled), 0)::bigint
-    from (select id from task_queue.batches where state = 'cancelled' order by random() limit 20) b
-    cross join lateral task_queue.cancel_batch_rows(b.id, $1::integer) c
-)sql"};
+const db::Statement cancel_remaining_jobs_sql{
+    "cancel_remaining_jobs", "select task_queue.cancel_remaining_jobs($1::integer)"
+};
 
 asio::awaitable<std::int64_t> cancel_remaining_jobs(db::Session& session, int rows) {
     const db::Rows answer = co_await session.execute(cancel_remaining_jobs_sql, rows);
@@ -69,7 +66,7 @@ asio::awaitable<int> seal_due_batches(db::Session& session, int limit) {
 }
 
 const db::Statement fold_batch_changes_sql{"fold_batch_changes", R"sql(
-    select finished::text[], folded, last_change
+    select finished::text[], folded, last_change, looked = $2
     from task_queue.fold_batch_changes($1::bigint, $2::integer)
 )sql"};
 
@@ -80,6 +77,7 @@ asio::awaitable<Folded> fold_batch_changes(db::Session& session, FoldRequest req
         .finished = row.get<std::vector<std::string>>(0),
         .changes = row.get<std::int64_t>(1),
         .last_change = row.get<std::int64_t>(2),
+        .more = row.get<bool>(3),
     };
 }
 

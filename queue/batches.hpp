@@ -52,8 +52,8 @@ struct CancelledBatch {
 // Throws:      as seal_batch.
 boost::asio::awaitable<CancelledBatch> cancel_batch(db::Session& session, BatchId batch);
 
-// One step of cancelling what cancelled batches still have, from at most `rows` rows a batch. Returns the jobs taken
-// out. The leader calls it again and again.
+// One step of cancelling what cancelled batches still have, from at most `rows` rows a batch, for some 50 ms. Returns
+// the jobs taken out. The leader calls it again and again.
 //
 // Transaction: the caller's. Locks bundles in the order of their ids, without waiting.
 // Throws:      db::Error.
@@ -67,14 +67,15 @@ boost::asio::awaitable<std::int64_t> cancel_remaining_jobs(db::Session& session,
 boost::asio::awaitable<int> seal_due_batches(db::Session& session, int limit);
 
 struct FoldRequest {
-    std::int64_t after = 0;  // look for batches with changes above this one; 0 looks at all of them
-    int limit = 10'000;      // take at most so many changes
+    std::int64_t after = 0;  // look at changes above this one
+    int limit = 5'000;       // and at the first so many of them
 };
 
 struct Folded {
     std::vector<BatchId> finished{};  // by this fold; their callbacks were enqueued with it
-    std::int64_t changes = 0;         // taken; as many as the limit: call again
-    std::int64_t last_change = 0;     // the newest of them, or `after`
+    std::int64_t changes = 0;         // taken
+    std::int64_t last_change = 0;     // the last one looked at, or `after`
+    bool more = false;                // as many were looked at as the limit: call again, after that one
 };
 
 // Adds what was appended since the last fold to the batches, and finishes those that are sealed and whose counts are

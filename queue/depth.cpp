@@ -2,7 +2,13 @@
 
 #include "queue/statements.hpp"
 
+#include <algorithm>
+
 namespace queue {
+
+namespace {
+constexpr int most_lanes = 10;  // that are counted to the full bound
+}
 
 // Indexes: ix_bundles_queue_id_priority_id, its _suspect twin, ix_bundles_run_at, ix_bundles_worker_id.
 const db::Statement read_depth_sql{"read_depth", R"sql(
@@ -38,20 +44,20 @@ const db::Statement read_depth_sql{"read_depth", R"sql(
         from task_queue.bundles
         where state in (0, 3)
         order by run_at
-        limit $4::integer
+        limit $5::integer
     ),
     running as materialized (
         select queue_id, pending
         from task_queue.bundles
         where state = 2
         order by worker_id
-        limit $4::integer
+        limit $5::integer
     )
     select q.id, coalesce(lines.jobs, 0)::bigint,
         coalesce((select sum(task_queue.count_jobs(pending)) from waiting where queue_id = q.id), 0)::bigint,
         coalesce((select sum(task_queue.count_jobs(pending)) from running where queue_id = q.id), 0)::bigint,
-        coalesce(lines.more, false) or (select count(*) from waiting) = $4::integer
-            or (select count(*) from running) = $4::integer,
+        coalesce(lines.more, false) or (select count(*) from waiting) = $5::integer
+            or (select count(*) from running) = $5::integer,
         case when lines.oldest is not null then (greatest(extract(epoch from now() - lines.oldest), 0) * 1000)::bigint end
     from task_queue.queues q
     left join lines on lines.queue_id = q.id
@@ -69,7 +75,10 @@ boost::asio::awaitable<std::vector<QueueDepth>> read_depth(
         priorities.push_back(lane.priority);
         after.push_back(lane.after);
     }
-    const db::Rows depths = co_await session.execute(read_depth_sql, queues, priorities, after, rows);
+    const int lane_rows =
+        std::min<int>(rows, most_lanes * rows / static_cast<int>(std::max<std::size_t>(lanes.size(), 1)));
+    const db::Rows depths =
+        co_await session.execute(read_depth_sql, queues, priorities, after, std::max(lane_rows, 1), rows);
     co_return db::map_rows(depths, [](const db::Row& row) {
         QueueDepth depth{
             .queue = row.get<QueueId>(0),

@@ -25,9 +25,10 @@ struct QueueDepth {
     std::optional<std::chrono::milliseconds> oldest{};  // how long the first of the line has been due; empty: no line
 };
 
-// Counts the jobs of every queue, looking at no more than `rows` rows of each lane in `lanes`, of all that is
-// scheduled, and of all that runs. A lane is counted from its cursor. Queues without live jobs have zeros.
-// The oldest is the one that has been due longest among the first rows of the lanes.
+// Counts the jobs of every queue, looking at no more than `rows` rows of each lane in `lanes` (of more than ten lanes
+// at no more than ten times `rows` in all), of all that is scheduled, and of all that runs. A lane is counted from its
+// cursor. Queues without live jobs have zeros. The oldest is the one that has been due longest among the first rows of
+// the lanes.
 //
 // Transaction: the caller's, after fix_plans.
 // Throws:      db::Error.

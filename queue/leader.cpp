@@ -7,12 +7,21 @@ namespace queue {
 const db::Statement look_sql{"look", R"sql(
     select leads, workers, beats, next_run, coalesce(changes, false), coalesce(batches, false),
         coalesce(rescues, false), coalesce(last_base, 0), connections
-    from task_queue.look($1::bigint, $2::bigint * interval '1 millisecond', $3::bigint)
+    from task_queue.look(
+        $1::bigint, $2::bigint * interval '1 millisecond', $3::bigint,
+        timestamptz 'epoch' + $4::bigint * interval '1 microsecond', $5::bigint
+    )
 )sql"};
 
 boost::asio::awaitable<Look> look(db::Session& session, LookRequest request) {
-    const db::Rows rows =
-        co_await session.execute(look_sql, request.worker, std::int64_t{request.lease.count()}, request.after);
+    const db::Rows rows = co_await session.execute(
+        look_sql,
+        request.worker,
+        std::int64_t{request.lease.count()},
+        request.after,
+        request.due_from.time_since_epoch().count(),
+        request.changes_after
+    );
     const db::Row row = rows.front();
     Look look;
     look.leads = row.get<bool>(0);

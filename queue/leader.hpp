@@ -19,6 +19,10 @@ struct LookRequest {
     WorkerId worker{};
     std::chrono::milliseconds lease{};  // the lead ends so long after its last renewal
     RowId after{};                      // as leader: notifies workers that wait of rows above this one
+    // As leader: where it looks for due jobs and for changes. Cursors past dead index entries, never the truth: begin
+    // at the beginning now and then.
+    db::TimePoint due_from{};
+    std::int64_t changes_after = 0;
 };
 
 struct Look {

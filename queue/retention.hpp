@@ -21,11 +21,17 @@ boost::asio::awaitable<int> create_partitions(db::Session& session, int days);
 // Throws: as create_partitions.
 boost::asio::awaitable<std::optional<std::string>> drop_partition(db::Session& session, std::chrono::seconds keep);
 
-// Each deletes at most `rows` rows that ended longer ago than `keep` and returns how many.
+struct Pruned {
+    int rows = 0;
+    bool more = false;  // perhaps: call again
+};
+
+// Each deletes at most `rows` rows that ended longer ago than `keep` and returns how many; dead letters also at most
+// those whose args begin within 16 MiB.
 //
 // Transaction: the caller's. Each locks rows of its own table only.
 // Throws:      db::Error.
-boost::asio::awaitable<int> prune_dead_jobs(db::Session& session, std::chrono::seconds keep, int rows);
+boost::asio::awaitable<Pruned> prune_dead_jobs(db::Session& session, std::chrono::seconds keep, int rows);
 boost::asio::awaitable<int> prune_batches(db::Session& session, std::chrono::seconds keep, int rows);
 boost::asio::awaitable<int> prune_enqueue_keys(db::Session& session, std::chrono::seconds keep, int rows);
 // Workers that a running row still names stay. After fix_plans.

@@ -39,6 +39,8 @@ constexpr int promote_rows = 1'000;
 constexpr int rescue_rows = 100;
 constexpr int most_rounds = 20;  // of one step, until the others have their turn
 constexpr int cancel_rows = 1'000;
+constexpr int cancel_rounds = 5;
+constexpr int seal_batches = 500;
 constexpr int prune_rows = 1'000;
 constexpr int depth_rows = 10'000;
 constexpr int days_ahead = 7;
@@ -100,7 +102,10 @@ asio::awaitable<std::chrono::milliseconds> Maintenance::look() {
     queue::Look look;
     {
         db::Session session = co_await pool_.checkout();
-        look = co_await queue::look(session, {worker_(), lead_for, late_after_});
+        const auto sent = Clock::now();
+        place_ = foothold_.place(sent);
+        look = co_await queue::look(session, {worker_(), lead_for, late_after_, place_.due, place_.change});
+        if (look.leads) foothold_.looked(place_, Clock::now() - sent, sent);
     }
     // Everybody watches, so that a new leader need not begin anew.
     const std::vector<queue::SeenBeat> silent = watchman_.observe(look.beats, Clock::now());
@@ -114,9 +119,10 @@ asio::awaitable<std::chrono::milliseconds> Maintenance::look() {
 
 void Maintenance::change_lead(bool leads) {
     leader_ = leads;
+    foothold_ = {};
     late_after_ = {};
     late_next_ = {};
-    measured_at_ = {};
+    next_measure_ = {};
     budgeted_at_ = {};
     if (leads) {
         log(LogLevel::info, "leading: this worker does the maintenance");
@@ -141,27 +147,34 @@ asio::awaitable<bool> Maintenance::lead(const queue::Look& look, const std::vect
     if (!silent.empty()) co_await declare_dead(silent);
     if (!silent.empty() || look.rescues) co_await rescue();
     const bool nothing_new = measured_empty_ && measured_last_ == look.last;
-    if (now - measured_at_ >= (nothing_new ? empty_measure_period : measure_period)) {
+    if (now >= next_measure_ && (!nothing_new || now >= next_measure_ + (empty_measure_period - measure_period))) {
+        const auto began = Clock::now();
         co_await measure();
-        measured_at_ = now;
+        // While it is dear, as under a long transaction, it takes a fiftieth of the time.
+        next_measure_ = now + std::max<Clock::duration>(measure_period, 50 * (Clock::now() - began));
         measured_last_ = look.last;
     }
     if (now - budgeted_at_ >= budget_period || budgeted_ != look.connections) {
         co_await check_budget();
         budgeted_at_ = now;
     }
-    if (due(next_prune_, prune_period)) co_await prune();
+    bool pruned = false;
+    if (now >= next_prune_) {
+        pruned = co_await prune();
+        next_prune_ = now + (pruned ? 0ms : prune_period);
+    }
     if (now >= next_history_) next_history_ = now + (co_await keep_history() ? history_period : history_retry);
-    co_return runs || look.changes || look.batches || look.rescues;
+    co_return runs || look.changes || look.batches || look.rescues || pruned;
 }
 
 asio::awaitable<void> Maintenance::promote() {
     db::Session session = co_await pool_.checkout();
     for (int round = 0; round < most_rounds; ++round) {
         const auto answers = co_await db::pipelined(
-            session, queue::fix_plans(session), queue::promote_jobs(session, db::TimePoint{}, promote_rows)
+            session, queue::fix_plans(session), queue::promote_jobs(session, place_.due, promote_rows)
         );
         const queue::Promoted& promoted = std::get<1>(answers);
+        foothold_.took_due(promoted.until);
         if (promoted.rows > 0) engine_.came_back(std::ranges::min(promoted.lanes, {}, &queue::Refilled::lowest).lowest);
         if (!promoted.more) break;
     }
@@ -170,11 +183,19 @@ asio::awaitable<void> Maintenance::promote() {
 asio::awaitable<void> Maintenance::fold(const queue::Look& look) {
     db::Session session = co_await pool_.checkout();
     if (look.batches) {
-        co_await queue::seal_due_batches(session, 100);
-        co_await queue::cancel_remaining_jobs(session, cancel_rows);
+        co_await queue::seal_due_batches(session, seal_batches);
+        for (int round = 0; round < cancel_rounds; ++round) {
+            if (co_await queue::cancel_remaining_jobs(session, cancel_rows) == 0) break;
+        }
     }
-    const queue::Folded folded = co_await queue::fold_batch_changes(session);
-    if (!folded.finished.empty()) engine_.wake();  // callbacks were enqueued
+    // Past the changes of batches that others have locked, as a client does that has sealed one and not committed.
+    queue::Folded folded{.last_change = std::max(std::exchange(fold_after_, 0), place_.change), .more = true};
+    for (int round = 0; folded.more && round < most_rounds; ++round) {
+        folded = co_await queue::fold_batch_changes(session, {.after = folded.last_change});
+        foothold_.took_changes(folded.last_change);
+        if (!folded.finished.empty()) engine_.wake();  // callbacks were enqueued
+    }
+    if (folded.more) fold_after_ = folded.last_change;
 }
 
 asio::awaitable<void> Maintenance::declare_dead(const std::vector<queue::SeenBeat>& silent) {
@@ -227,17 +248,19 @@ asio::awaitable<bool> Maintenance::keep_history() {
     co_return reader.empty();
 }
 
-asio::awaitable<void> Maintenance::prune() {
+// One step of each; answers whether there is more.
+asio::awaitable<bool> Maintenance::prune() {
     db::Session session = co_await pool_.checkout();
-    co_await queue::prune_dead_jobs(session, config_.retention.discarded, prune_rows);
-    co_await queue::prune_batches(session, config_.retention.batches, prune_rows);
-    co_await queue::prune_enqueue_keys(session, keep_keys, prune_rows);
-    co_await db::pipelined(
+    const queue::Pruned dead = co_await queue::prune_dead_jobs(session, config_.retention.discarded, prune_rows);
+    const int batches = co_await queue::prune_batches(session, config_.retention.batches, prune_rows);
+    const int keys = co_await queue::prune_enqueue_keys(session, keep_keys, prune_rows);
+    const auto answers = co_await db::pipelined(
         session,
         queue::fix_plans(session),
         queue::prune_workers(session, keep_workers, prune_rows),
         queue::prune_task_progress(session, keep_progress, prune_rows)
     );
+    co_return dead.more || std::max({batches, keys, std::get<1>(answers), std::get<2>(answers)}) == prune_rows;
 }
 
 // The fleet was held against the server when each worker started; since then the server, or what other services take,

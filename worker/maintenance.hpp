@@ -9,6 +9,7 @@
 #include "queue/leader.hpp"
 #include "worker/config.hpp"
 #include "worker/engine.hpp"
+#include "worker/foothold.hpp"
 #include "worker/logging.hpp"
 #include "worker/metrics.hpp"
 #include "worker/wakeup.hpp"
@@ -51,7 +52,7 @@ private:
     boost::asio::awaitable<void> declare_dead(const std::vector<queue::SeenBeat>& silent);
     boost::asio::awaitable<void> rescue();
     boost::asio::awaitable<bool> keep_history();
-    boost::asio::awaitable<void> prune();
+    boost::asio::awaitable<bool> prune();
     boost::asio::awaitable<void> measure();
     boost::asio::awaitable<void> check_budget();
 
@@ -69,13 +70,16 @@ private:
     SayOnce trouble_;
     SayOnce history_;
     SayOnce overrun_;
-    queue::RowId late_after_{};  // where looks for late commits begin: where ids stood 10 to 20 s ago
+    Foothold foothold_;
+    Foothold::Place place_;        // where the last look began
+    std::int64_t fold_after_ = 0;  // where the next fold goes on when the last one did not come to its end
+    queue::RowId late_after_{};    // where looks for late commits begin: where ids stood 10 to 20 s ago
     queue::RowId late_next_{};
     bool measured_empty_ = false;  // the queues, when ids stood at measured_last_
     queue::RowId measured_last_{};
     Clock::time_point next_late_{};
     Clock::time_point next_fold_{};
-    Clock::time_point measured_at_{};
+    Clock::time_point next_measure_{};
     std::int64_t budgeted_ = -1;  // connections of the fleet when they were held against the server
     Clock::time_point budgeted_at_{};
     Clock::time_point next_prune_{};

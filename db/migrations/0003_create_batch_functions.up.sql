@@ -98,8 +98,9 @@ $$;
 comment on function task_queue.seal_due_batches is 'Seals open batches whose seal_after has passed. Returns how many.';
 
 -- (batch_id = any (array[x]) instead of batch_id = x: see queue/plans.cpp.)
--- One bounded step: takes the jobs that wait out of up to max_rows rows, and asks the workers of the running ones to stop.
--- Rows locked by others are left for the next step, which is why the leader repeats it until the batch has finished.
+-- One bounded step: takes the jobs that wait out of up to max_rows rows, and of 16 MiB of args, which are copied; and asks
+-- the workers of the running ones to stop. Rows locked by others are left for the next step, which is why the leader
+-- repeats it until the batch has finished.
 create function task_queue.cancel_batch_rows(batch_id uuid, max_rows integer, out cancelled bigint, out stopping bigint)
 language plpgsql
 set plan_cache_mode = force_custom_plan as $$
@@ -107,13 +108,17 @@ set plan_cache_mode = force_custom_plan as $$
 declare
     workers bigint[];
 begin
-    with picked as materialized (
-        select b.*
+    with found as materialized (
+        select b.*, pg_column_size(b.args) as bytes
         from task_queue.bundles b
         where b.batch_id = any (array[cancel_batch_rows.batch_id]) and b.state <> 2
         order by b.batch_id, b.id
         limit max_rows
         for update skip locked
+    ), picked as materialized (
+        select f.*
+        from (select f.*, sum(f.bytes) over (rows unbounded preceding) - f.bytes as bytes_before from found f) f
+        where f.bytes_before < 16777216
     ), gone as (
         delete from task_queue.bundles b where b.id = any (array(select p.id from picked p))
     ), history as (
@@ -153,6 +158,26 @@ $$;
 comment on function task_queue.cancel_batch_rows is
     'Cancels jobs of a batch in up to max_rows rows: how many were taken out, and how many running ones were asked to stop.';
 
+-- Some batches at a time, any of them: those that came first finish first and make room for others. The clock, not the
+-- number of batches, ends it, for most of them have only jobs that run and were asked to stop.
+create function task_queue.cancel_remaining_jobs(max_rows integer) returns bigint
+language plpgsql as $$
+declare
+    began timestamptz := clock_timestamp();
+    batch uuid;
+    cancelled bigint := 0;
+begin
+    for batch in select b.id from task_queue.batches b where b.state = 'cancelled' order by random() limit 100 loop
+        cancelled := cancelled + (select c.cancelled from task_queue.cancel_batch_rows(batch, max_rows) c);
+        exit when clock_timestamp() > began + interval '50 ms';
+    end loop;
+    return cancelled;
+end
+$$;
+comment on function task_queue.cancel_remaining_jobs is
+    'Cancels what cancelled batches still have, a batch after the other with up to max_rows rows each, for some 50 ms. Returns '
+    'how many jobs it took out.';
+
 create function task_queue.cancel_batch(batch_id uuid, out cancelled bigint, out stopping bigint)
 language plpgsql as $$
 #variable_conflict use_column
@@ -182,38 +207,43 @@ comment on function task_queue.cancel_batch is
 
 -- Adds up what was appended since the last fold and finishes the batches whose counts are complete. Three statements,
 -- each with a snapshot of its own (read committed):
--- 1. locks the batches with changes above `after`; those locked by others are left for the next fold;
--- 2. takes their changes, oldest first;
+-- 1. locks the batches of the first max_changes changes above `after`; those locked by others are left for the next fold;
+-- 2. takes their changes among those;
 -- 3. finishes a batch when nothing appended to it is left. It is sealed in the version that was locked, so every enqueue
 --    into it had committed before the second statement looked.
 create function task_queue.fold_batch_changes(
-    after bigint, max_changes integer, out finished uuid[], out folded integer, out last_change bigint
+    after bigint, max_changes integer, out finished uuid[], out folded integer, out looked integer, out last_change bigint
 ) language plpgsql
-set plan_cache_mode = force_custom_plan as $$
+set plan_cache_mode = force_custom_plan
+-- As in queue/plans.cpp: a plan for a table that was never analysed reads all of it.
+set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
 #variable_conflict use_column
 declare
-    candidates uuid[] := array(select distinct c.batch_id from task_queue.batch_changes c where c.id > after);
+    candidates uuid[];
     visited uuid[];
+    takes uuid[];
     woken text[];
 begin
+    select coalesce(array_agg(distinct c.batch_id), '{}'), coalesce(max(c.id), after), count(*)
+    into candidates, last_change, looked
+    from (
+        select i.id, i.batch_id from task_queue.batch_changes i where i.id > after order by i.id limit max_changes
+    ) c;
     visited := array(
-        select b.id from task_queue.batches b where b.id = any (candidates) order by b.id limit 1000 for update skip locked
+        select b.id from task_queue.batches b where b.id = any (candidates) order by b.id for update skip locked
+    );
+    -- With those of batches that are gone.
+    takes := visited || array(
+        select c.id from unnest(candidates) c(id) where not exists (select from task_queue.batches b where b.id = c.id)
     );
 
     with taken as (
         delete from task_queue.batch_changes c
-        where c.id = any (array(
-            select i.id
-            from task_queue.batch_changes i
-            where i.batch_id = any (visited)
-               or i.batch_id = any (candidates) and not exists (select from task_queue.batches b where b.id = i.batch_id)
-            order by i.id
-            limit max_changes
-        ))
+        where c.id > after and c.id <= last_change and c.batch_id = any (takes)
         returning c.*
     ), sums as materialized (
         select t.batch_id, sum(t.total) as total, sum(t.completed) as completed, sum(t.discarded) as discarded,
-            sum(t.cancelled) as cancelled, count(*) as changes, max(t.id) as last_change, bool_or(t.discarded < 0) as redriven
+            sum(t.cancelled) as cancelled, count(*) as changes, bool_or(t.discarded < 0) as redriven
         from taken t
         group by t.batch_id
     ), added as (
@@ -238,7 +268,7 @@ begin
         ) t
         where b.id = s.batch_id and b.id = any (visited)
     )
-    select coalesce(sum(s.changes), 0), coalesce(max(s.last_change), after) into folded, last_change from sums s;
+    select coalesce(sum(s.changes), 0) into folded from sums s;
 
     with done as (
         update task_queue.batches b
@@ -270,7 +300,7 @@ end
 $$;
 comment on function task_queue.fold_batch_changes is
     'Adds what was appended since the last fold to the batches, and enqueues the callbacks of those that have finished: which '
-    'finished, how many changes were taken (max_changes: call again), and the newest of them.';
+    'finished, how many changes were taken and how many looked at (max_changes: call again), and the last of them.';
 
 create function task_queue.batch_status(
     batch_id uuid, out id uuid, out name text, out state text, out round integer, out total bigint, out completed bigint,

@@ -75,7 +75,7 @@ comment on function task_queue.wake_for_late_commits is
     'Notifies workers that wait for jobs of a queue in which rows above this id are available.';
 
 create function task_queue.look(
-    worker bigint, lease interval, after bigint, out leads boolean, out workers bigint[], out beats bigint[],
+    worker bigint, lease interval, after bigint, due_from timestamptz, changes_after bigint, out leads boolean, out workers bigint[], out beats bigint[],
     out connections bigint, out next_run bigint, out changes boolean, out batches boolean, out rescues boolean, out last_base bigint
 ) language plpgsql
 set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set jit = off
@@ -89,10 +89,10 @@ begin
     if not leads then return; end if;
     select (extract(epoch from b.run_at - clock_timestamp()) * 1000)::bigint into next_run
     from task_queue.bundles b
-    where b.state in (0, 3)
+    where b.state in (0, 3) and b.run_at >= due_from
     order by b.run_at
     limit 1;
-    changes := exists (select from task_queue.batch_changes);
+    changes := exists (select from task_queue.batch_changes c where c.id > changes_after);
     batches := exists (select from task_queue.batches b where b.state = 'cancelled')
         or exists (select from task_queue.batches b where b.state = 'open' and b.seal_after <= now());
     rescues := exists (
@@ -114,7 +114,8 @@ $$;
 comment on function task_queue.look is
     'What every worker asks each second or so: whether it leads, the beats of those that live and the connections that '
     'they may take. To the leader also: milliseconds until the next scheduled job is due (null: none), whether there are batch changes, batches to seal or '
-    'cancel, jobs of dead workers; and the latest base id. Notifies workers of rows above `after` that wait.';
+    'cancel, jobs of dead workers; and the latest base id. Looks at jobs due from due_from on and at changes above '
+    'changes_after. Notifies workers of rows above `after` that wait.';
 
 -- Whichever way a queue is changed, workers read it again.
 create function task_queue.tell_queues_changed() returns trigger

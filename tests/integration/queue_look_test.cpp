@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 namespace {
 
 Look look_as(tests::QueueFixture& queue, WorkerId worker, RowId after = {}) {
-    return queue.call(look(queue.session, {worker, 1h, after}));
+    return queue.call(look(queue.session, {.worker = worker, .lease = 1h, .after = after}));
 }
 
 // What a session that listens to wake-ups has heard until now.
@@ -114,6 +114,22 @@ TEST_CASE("look tells the leader what there is to do", "[queue][look][db]") {
         queue.kill(dead);
         CHECK(look_as(queue, leader).rescues);
     }
+}
+
+TEST_CASE("look looks for due jobs and changes from where it is told", "[queue][look][db]") {
+    tests::QueueFixture queue;
+    const WorkerId leader = queue.add_worker();
+    queue.add_row({.state = 3, .run_at = "now() - interval '1 min'"});
+    queue.add_row({.state = 0, .run_at = "now() + interval '1 hour'"});
+    queue.database.psql("insert into task_queue.batch_changes (batch_id, total) values (gen_random_uuid(), 1)");
+    const db::TimePoint now = std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+    const Look behind = queue.call(look(queue.session, {leader, 1h, {}, now - 2min, 0}));
+    CHECK(behind.next_run < 0ms);
+    CHECK(behind.changes);
+    const Look past = queue.call(look(queue.session, {leader, 1h, {}, now, 1}));
+    REQUIRE(past.next_run);
+    CHECK(*past.next_run > 50min);
+    CHECK_FALSE(past.changes);
 }
 
 TEST_CASE("look wakes workers for rows that came late, and nobody for older ones", "[queue][look][db]") {

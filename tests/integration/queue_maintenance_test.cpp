@@ -124,9 +124,13 @@ TEST_CASE("prune functions delete what is old, so many rows a call", "[queue][re
         select n::text, '{}', now() - n * interval '1 min' from generate_series(1, 5) n)sql");
     queue.add_row({});
     queue.database.psql("update task_queue.bundles set state = 2, worker_id = 3");
-    CHECK(queue.call(prune_dead_jobs(queue.session, 90s, 3)) == 3);
-    CHECK(queue.call(prune_dead_jobs(queue.session, 90s, 3)) == 1);
-    CHECK(queue.call(prune_dead_jobs(queue.session, 90s, 3)) == 0);
+    const auto prune_dead = [&] {
+        const Pruned pruned = queue.call(prune_dead_jobs(queue.session, 90s, 3));
+        return std::to_string(pruned.rows) + (pruned.more ? " and more" : "");
+    };
+    CHECK(prune_dead() == "3 and more");
+    CHECK(prune_dead() == "1");
+    CHECK(prune_dead() == "0");
     CHECK(queue.call(prune_batches(queue.session, 90s, 9)) == 3);
     CHECK(queue.call(prune_enqueue_keys(queue.session, 90s, 9)) == 4);
     CHECK(queue.call(prune_workers(queue.session, 90s, 9)) == 2);
@@ -193,4 +197,22 @@ TEST_CASE("read_depth counts jobs by queue, up to a bound", "[queue][depth][db]"
     depths = queue.call(read_depth(queue.session, lanes, 1));
     CHECK(depths[0].scheduled == 5);
     CHECK(depths[0].bounded);
+}
+
+TEST_CASE("read_depth counts fewer rows of each lane where there are many lanes", "[queue][depth][db]") {
+    tests::QueueFixture queue;
+    queue.database.psql("insert into task_queue.queues (name) select 'q' || n from generate_series(1, 3) n");
+    std::vector<LaneCursor> lanes;
+    for (int number = 1; number <= 4; ++number) {
+        for (std::int16_t priority = 0; priority <= 9; ++priority) {
+            queue.add_rows({.rows = 10, .queue = number, .priority = priority});
+            lanes.push_back({.queue = QueueId{static_cast<std::int16_t>(number)}, .priority = priority});
+        }
+    }
+    std::int64_t counted = 0;
+    for (const QueueDepth& depth : queue.call(read_depth(queue.session, lanes, 8))) {
+        CHECK(depth.bounded);
+        counted += depth.available;
+    }
+    CHECK(counted == 10 * 8);
 }

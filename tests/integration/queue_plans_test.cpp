@@ -88,7 +88,7 @@ void run_every_statement(tests::QueueFixture& queue, WorkerId worker) {
         queue.call(finish_whole_rows(queue.session, worker, finished));
         queue.call(release_jobs(queue.session, worker, unstarted));
         queue.call(record_heartbeat(queue.session, worker));
-        queue.call(look(queue.session, {worker, 1h, {}}));
+        queue.call(look(queue.session, {.worker = worker, .lease = 1h}));
         queue.call(rescue_jobs(queue.session, 10));
         queue.call(promote_jobs(queue.session, {}, 10));
         queue.call(read_depth(queue.session, lanes, 100));
@@ -207,12 +207,12 @@ TEST_CASE(
         "release_jobs", plan(queue, "release_jobs", fmt::format("{}, {}, {}, {}", me, ids, claims, first)), 30'000
     );
     check_plan("record_heartbeat", plan(queue, "record_heartbeat", me), 20);
-    check_plan("look", plan(queue, "look", me + ", 3000, 0"), 100);
+    check_plan("look", plan(queue, "look", me + ", 3000, 0, 0, 0"), 100);
     check_plan("rescue_jobs", plan(queue, "rescue_jobs", "100"), 6'000);
     check_plan("promote_jobs", plan(queue, "promote_jobs", "0, 100"), 20);
     check_plan("claim_suspect", plan(queue, "claim_suspect", fmt::format("{}, 9, {}", me, lanes)), 100);
     check_plan("prune_workers", plan(queue, "prune_workers", "0, 10"), 40);
-    check_plan("read_depth", plan(queue, "read_depth", fmt::format("{}, {}, 100", lanes, numbers(0, 0, 10))), 2'500);
+    check_plan("read_depth", plan(queue, "read_depth", fmt::format("{}, {}, 100, 100", lanes, numbers(0, 0, 10))), 2'500);
 }
 
 // One value fills the leading column of an index, and the planner knows it: the primary key's order must not tempt it.
@@ -234,7 +234,7 @@ TEST_CASE("hot statements keep their indexes when all rows are of one lane", "[q
     );
     check_plan("claim_bundles", claim, 600);
     CHECK(claim.find("Index Scan using ix_bundles_queue_id_priority_id on bundles") != std::string::npos);
-    check_plan("read_depth", plan(queue, "read_depth", fmt::format("{}, {}, 100", lanes, numbers(0, 0, 10))), 500);
+    check_plan("read_depth", plan(queue, "read_depth", fmt::format("{}, {}, 100, 100", lanes, numbers(0, 0, 10))), 500);
 
     SECTION("a dead worker had them all") {
         queue.database.psql(fmt::format(
