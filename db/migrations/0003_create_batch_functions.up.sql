@@ -309,14 +309,14 @@ create function task_queue.batch_status(
     out sealed_at timestamptz, out finished_at timestamptz, out meta json
 ) returns setof record
 language sql stable as $$
-    select b.id, b.name, b.state, b.round, n.total, n.completed, n.discarded, n.cancelled, r.running,
-        n.total - n.ended - r.running, case when n.total > 0 then 100.0 * n.ended / n.total when b.finished_at is null then 0 else 100 end,
+    select b.id, b.name, f.state, f.round, n.total, n.completed, n.discarded, n.cancelled, r.running,
+        n.total - n.ended - r.running, case when n.total > 0 then 100.0 * n.ended / n.total when f.finished_at is null then 0 else 100 end,
         s.recent, s.overall,
         case
-            when b.finished_at is null and n.total > n.ended and greatest(s.recent, s.overall) > 0.0001
+            when f.finished_at is null and n.total > n.ended and greatest(s.recent, s.overall) > 0.0001
             then make_interval(secs => (n.total - n.ended) / case when s.recent > 0.0001 then s.recent else s.overall end)
         end,
-        b.created_at, b.sealed_at, b.finished_at, b.meta
+        b.created_at, b.sealed_at, f.finished_at, b.meta
     from task_queue.batches b
     cross join lateral (
         select b.total + coalesce(sum(c.total), 0)::bigint as total,
@@ -324,10 +324,17 @@ language sql stable as $$
             b.discarded + coalesce(sum(c.discarded), 0)::bigint as discarded,
             b.cancelled + coalesce(sum(c.cancelled), 0)::bigint as cancelled,
             b.completed + b.discarded + b.cancelled
-                + coalesce(sum(c.completed + c.discarded + c.cancelled), 0)::bigint as ended
+                + coalesce(sum(c.completed + c.discarded + c.cancelled), 0)::bigint as ended,
+            b.state = 'finished' and coalesce(bool_or(c.discarded < 0), false) as redriven
         from task_queue.batch_changes c
         where c.batch_id = b.id
     ) n
+    -- A finished batch of which jobs were redriven goes on at once, not when the fold sees it.
+    cross join lateral (
+        select case when n.redriven then 'sealed' else b.state end as state,
+            case when n.redriven then b.round + 1 else b.round end as round,
+            case when not n.redriven then b.finished_at end as finished_at
+    ) f
     -- Through the running rows of each worker, which are few; a batch may have a million that wait.
     cross join lateral (
         select coalesce(sum(task_queue.count_jobs(l.pending)), 0)::bigint as running
@@ -336,9 +343,9 @@ language sql stable as $$
     ) r
     -- The recent rate fades when nothing was folded for more than 2 s.
     cross join lateral (
-        select case when b.finished_at is null then b.recent_rate
+        select case when f.finished_at is null then b.recent_rate
             * exp(-greatest(extract(epoch from now() - b.folded_at)::double precision - 2, 0) / 10) else 0 end as recent,
-            n.ended / greatest(extract(epoch from coalesce(b.finished_at, now()) - b.created_at)::double precision, 0.001) as overall
+            n.ended / greatest(extract(epoch from coalesce(f.finished_at, now()) - b.created_at)::double precision, 0.001) as overall
     ) s
     where b.id = batch_status.batch_id
 $$;

@@ -336,7 +336,9 @@ TEST_CASE("a redrive after the callback opens the next round, with its own callb
     const std::vector<JobId> redriven =
         tests::run(test.context, [&] { return redrive_dead_jobs(test.session, filter); });
     CHECK(redriven.size() == 2);
-    CHECK(test.counts() == "finished 3: 1/0/0 running 0 waiting 2");  // until the fold sees it
+    CHECK(test.counts() == "sealed 3: 1/0/0 running 0 waiting 2");  // before the fold sees it
+    CHECK(test.status().round == 2);
+    CHECK_FALSE(test.status().finished_at);
 
     SECTION("folded before the jobs end") {
         CHECK(test.fold().finished.empty());

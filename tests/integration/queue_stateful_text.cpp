@@ -44,11 +44,12 @@ std::string QueueModel::batches_text() const {
         for (const auto& [row_id, row] : rows) {
             if (row.batch == id) (row.state == State::running ? running : waiting) += queue::count(row.pending);
         }
+        const bool goes_on = batch.redriven && batch.state == "finished";
         text += fmt::format(
             "batch {}: {} round {}, {} of {} completed, {} discarded, {} cancelled, {} running, {} waiting\n",
             id,
-            batch.state,
-            batch.round,
+            goes_on ? "sealed" : batch.state,
+            goes_on ? batch.round + 1 : batch.round,
             batch.completed,
             batch.total,
             batch.discarded,

@@ -92,7 +92,9 @@ asio::awaitable<int> cancel(db::Session& session, const Global& global, const Ba
     co_return exit_ok;
 }
 
-asio::awaitable<int> redrive(db::Session& session, const Global& global, const BatchCommand& command) {
+asio::awaitable<int> redrive(
+    db::Session& session, const Global& global, const BatchCommand& command, queue::BatchId& watched
+) {
     const queue::BatchStatus batch = co_await find_batch(session, command.batch);
     const queue::DeadFilter filter{.jobs = {}, .kind = command.kind, .batch = batch.id};
     const Redriven redriven = co_await redrive_all(session, global, filter, command.dry_run);
@@ -106,7 +108,10 @@ asio::awaitable<int> redrive(db::Session& session, const Global& global, const B
         if (!command.dry_run && redriven.left > 0) what += fmt::format("; {} left dead", redriven.left);
         fmt::print("batch {}: {} {}\n", batch_name(batch), count_of(jobs, "job"), what);
     }
-    co_return jobs == 0 ? exit_failed : exit_ok;
+    if (jobs == 0) co_return exit_failed;
+    if (!command.watch) co_return exit_ok;
+    watched = batch.id;
+    co_return co_await watch_batch(session, global, batch.id);
 }
 
 asio::awaitable<int> watch(
@@ -137,7 +142,7 @@ int perform(const Global& global, const BatchCommand& command) {
                 case BatchCommand::Action::cancel:
                     return cancel(session, global, command);
                 case BatchCommand::Action::redrive:
-                    return redrive(session, global, command);
+                    return redrive(session, global, command, watched);
                 case BatchCommand::Action::list:
                     break;
             }

@@ -19,5 +19,6 @@ int perform(const Global& global, const WorkerCommand& command);
 int perform(const Global& global, const DeadCommand& command);
 int perform(const Global& global, const DoctorCommand& command);
 int perform(const Global& global, const CompletionCommand& command);
+int perform(const Global& global, const ManCommand& command);
 
 }  // namespace worker::cli

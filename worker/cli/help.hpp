@@ -164,10 +164,11 @@ are enqueued once more when that ends. Exit code 1 when there was nothing to
 redrive.
 
 --json: {id, redriven: [job], left, dry_run}, where left counts those that stay
-  dead: a live job has their unique key, or the batch was cancelled
+  dead: a live job has their unique key, or the batch was cancelled; with
+  --watch the objects of batch watch follow, one a line
 
 Examples:
-  task-worker batch redrive photos
+  task-worker batch redrive photos --watch
   task-worker batch redrive photos --kind resize --dry-run)";
 
 inline constexpr const char* job =
@@ -328,5 +329,12 @@ fish: once
 
 Examples:
   task-worker completion bash)";
+
+inline constexpr const char* man =
+    R"(The pages are made from what --help says, as troff source.
+
+Examples:
+  task-worker man task-worker-batch | man -l -
+  task-worker man --to /usr/local/share/man)";
 
 }  // namespace worker::cli::help

@@ -79,6 +79,7 @@ struct BatchCommand {
     std::string batch;                // name or UUID
     std::optional<std::string> kind;  // of redrive
     bool dry_run = false;             // of redrive
+    bool watch = false;               // of redrive
     std::optional<std::string> state;
     int limit = 20;
     int slowest = 5;
@@ -113,6 +114,11 @@ struct CompletionCommand {
     std::string shell;  // bash, zsh or fish
 };
 
+struct ManCommand {
+    std::string page;  // empty: all
+    std::string to;    // a folder to write into; empty: standard output
+};
+
 struct DeadCommand {
     enum class Action { list, show, redrive, purge };
     Action action = Action::list;
@@ -137,6 +143,7 @@ using Command = std::variant<
     WorkerCommand,
     DeadCommand,
     DoctorCommand,
-    CompletionCommand>;
+    CompletionCommand,
+    ManCommand>;
 
 }  // namespace worker::cli

@@ -16,6 +16,7 @@ std::vector<CommandShape> Parser::shapes() const {
 
 void Parser::add_shape(const CLI::App& command, std::vector<std::string> words, std::vector<CommandShape>& all) const {
     CommandShape shape{.words = std::move(words), .description = command.get_description()};
+    shape.notes = command.get_footer();
     for (const CLI::Option* option : command.get_options()) {
         OptionShape one{.names = {}, .description = option->get_description(), .form = HelpFormat::form_of(*option)};
         for (const std::string& name : option->get_snames()) one.names.push_back("-" + name);

@@ -38,6 +38,7 @@ struct CommandShape {
     std::vector<std::string> words;  // batch, list; empty: the program itself, with the global options
     std::string description;
     std::vector<OptionShape> options{};
+    std::string notes{};  // what stands below the options in its --help
 };
 
 // Every command that can be typed, the program itself first.

@@ -113,6 +113,7 @@ void Parser::add_batch() {
     );
     redrive->add_option("--kind", batch_.kind, "those of this kind")->type_name("KIND");
     redrive->add_flag("--dry-run", batch_.dry_run, "count them only");
+    redrive->add_flag("-w,--watch", batch_.watch, "watch the batch until it has finished")->excludes("--dry-run");
 }
 
 void Parser::add_job() {
@@ -226,6 +227,12 @@ void Parser::add_completion() {
     const std::vector<std::string> shells{"bash", "zsh", "fish"};
     CLI::Option* shell = command->add_option("SHELL", completion_.shell, "bash, zsh or fish");
     choices_[shell->required()->check(CLI::IsMember(shells))->type_name(" ")] = shells;
+}
+
+void Parser::add_man() {
+    CLI::App* command = add(app_, "man", "Print a manual page", help::man, [this] { return man_; });
+    command->add_option("PAGE", man_.page, "task-worker, task-worker-batch, task-worker-config, ..")->type_name(" ");
+    command->add_option("--to", man_.to, "write every page into this folder")->type_name("DIR")->excludes("PAGE");
 }
 
 }  // namespace worker::cli

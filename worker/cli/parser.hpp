@@ -43,6 +43,7 @@ public:
         add_dead();
         add_doctor();
         add_completion();
+        add_man();
     }
 
     boost::system::result<Invocation, NoInvocation> parse(std::vector<std::string> arguments) {
@@ -231,6 +232,7 @@ private:
     void add_dead();
     void add_doctor();
     void add_completion();
+    void add_man();
 
     const CLI::App* deepest() const {
         const CLI::App* command = &app_;
@@ -292,6 +294,7 @@ private:
     DeadCommand dead_;
     DoctorCommand doctor_;
     CompletionCommand completion_;
+    ManCommand man_;
     std::function<Command()> chosen_;
     std::map<const CLI::Option*, std::vector<std::string>> choices_;  // of options that take no other value
 };
