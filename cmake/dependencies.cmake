@@ -1,7 +1,10 @@
-# Every library comes from the system's packages; deploy/dependencies installs them on Debian.
+# Every library comes from the system's packages; deploy/dependencies installs them on Debian. What is found here,
+# cmake/task-worker-config.cmake.in finds again for programs that link the installed libraries.
 find_package(Threads REQUIRED)
 find_package(PostgreSQL 14 REQUIRED)
 find_package(Boost 1.81 CONFIG REQUIRED COMPONENTS json)
+find_package(CURL 7.85 REQUIRED)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(spdlog REQUIRED)
 find_package(prometheus-cpp REQUIRED COMPONENTS core)
 find_package(yaml-cpp REQUIRED)

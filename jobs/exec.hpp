@@ -3,8 +3,11 @@
 // The exec handler: one run of a program for each attempt of a job, so that a handler can be written in any language.
 // What the program is given stands in jobs/exec_input.hpp, how it answers in jobs/exec_protocol.hpp.
 
+#include "jobs/counters.hpp"
 #include "jobs/exec_spec.hpp"
 #include "jobs/handler.hpp"
+
+#include <memory>
 
 namespace jobs {
 
@@ -22,6 +25,6 @@ namespace jobs {
 //               outlive their jobs.
 // Cancellation: by the context's stop token alone; that of Asio is ignored, because the program must be seen to its
 // end.
-Handler make_exec_handler(ExecSpec spec);
+Handler make_exec_handler(ExecSpec spec, std::shared_ptr<ProgramCounters> counters = {});
 
 }  // namespace jobs

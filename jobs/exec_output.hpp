@@ -3,6 +3,7 @@
 // What a program prints, in bounded memory: bytes cut into lines, and lines kept as a log. Pure.
 
 #include "jobs/context.hpp"
+#include "jobs/exec_spec.hpp"
 
 #include <cstddef>
 #include <functional>
@@ -10,6 +11,12 @@
 #include <string_view>
 
 namespace jobs {
+
+inline constexpr std::size_t longest_log_line = std::size_t{64} * 1024;
+// Of a line that may be a message: written with spaces and escapes a result is longer than what its limit counts.
+inline std::size_t longest_message(const ExecSpec& spec) {
+    return 4 * spec.result_limit + 1024;
+}
 
 // Cuts a stream of bytes into lines. Of a line longer than the cap it keeps the first bytes and counts the others.
 class LineSplitter {

@@ -1,5 +1,6 @@
 #include "jobs/exec_protocol.hpp"
 
+#include "jobs/json_limits.hpp"
 #include "jobs/utf8.hpp"
 
 #include <boost/json/parse.hpp>
@@ -23,7 +24,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::array<std::string_view, 5> keys{"progress", "result", "retry", "snooze", "discard"};
+constexpr std::array<std::string_view, 6> keys{"progress", "result", "retry", "snooze", "discard", "done"};
 constexpr double longest_delay = 366.0 * 24 * 3600;  // seconds
 constexpr std::size_t longest_text = 8192;
 
@@ -32,18 +33,33 @@ std::string_view without_spaces(std::string_view text) {
     return start == std::string_view::npos ? std::string_view() : text.substr(start);
 }
 
+// What stands behind `"name":` at the start of the text; empty when it starts otherwise.
+std::optional<std::string_view> after_name(std::string_view text, std::string_view name) {
+    if (!text.starts_with('"') || !text.substr(1).starts_with(name)) return {};
+    text.remove_prefix(1 + name.size());
+    if (!text.starts_with('"')) return {};
+    text = without_spaces(text.substr(1));
+    if (!text.starts_with(':')) return {};
+    return without_spaces(text.substr(1));
+}
+
+// What stands behind `"id": 128,` at the start of the text, or all of it.
+std::string_view without_id(std::string_view text) {
+    std::optional<std::string_view> rest = after_name(text, "id");
+    if (!rest) return text;
+    rest->remove_prefix(std::min(rest->size(), rest->find_first_not_of("0123456789")));
+    rest = without_spaces(*rest);
+    return rest->starts_with(',') ? without_spaces(rest->substr(1)) : text;
+}
+
 // The key of a line that starts as a message does; empty for any other. Cheap: most lines are log.
 std::string_view message_key(std::string_view line) {
     line = without_spaces(line);
     if (!line.starts_with('{')) return {};
-    line = without_spaces(line.substr(1));
-    if (!line.starts_with('"')) return {};
-    line.remove_prefix(1);
-    for (const std::string_view key : keys) {
-        if (!line.starts_with(key) || !line.substr(key.size()).starts_with('"')) continue;
-        return without_spaces(line.substr(key.size() + 1)).starts_with(':') ? key : std::string_view();
-    }
-    return {};
+    line = without_id(without_spaces(line.substr(1)));
+    const auto* found =
+        std::ranges::find_if(keys, [&](std::string_view key) { return after_name(line, key).has_value(); });
+    return found == keys.end() ? std::string_view() : *found;
 }
 
 std::optional<double> number(const json::value* value) {
@@ -127,16 +143,8 @@ Outcome result_too_large(std::size_t size, std::size_t limit) {
     return Discard{fmt::format("its result of {} bytes is over the limit of {} bytes", size, limit)};
 }
 
-// Whether a number in it is too large for a double: read as infinity, it could not be written as JSON again.
-bool overflows(const json::value& value) {
-    if (const double* read = value.if_double()) return !std::isfinite(*read);
-    if (const json::array* array = value.if_array()) return std::ranges::any_of(*array, overflows);
-    const json::object* object = value.if_object();
-    return object && std::ranges::any_of(*object, [](const auto& member) { return overflows(member.value()); });
-}
-
 OnSuccess read_result(json::value value, std::size_t line_size, std::size_t limit) {
-    if (overflows(value)) return {Retry{"the program's \"result\" line holds a number that is too large", {}}};
+    if (overflows(value)) return {Retry{"the program's \"result\" line holds a number that is too large", {}}, true};
     // Written out by us a value may take another length than in the line, but hardly twice that.
     const std::size_t size = 2 * line_size > limit ? json::serialize(value).size() : 0;
     if (size > limit) return {result_too_large(size, limit)};
@@ -146,15 +154,22 @@ OnSuccess read_result(json::value value, std::size_t line_size, std::size_t limi
 template <class T>
 Message verdict(std::optional<T> read, std::string_view key, std::string_view shape) {
     if (read) return Verdict{Outcome(std::move(*read))};
-    return Verdict{Retry{fmt::format("the program's \"{}\" line cannot be understood: give {}", key, shape), {}}};
+    return Verdict{Retry{fmt::format("the program's \"{}\" line cannot be understood: give {}", key, shape), {}}, true};
 }
 
 // A line that starts as a message but is not one.
 Message broken(std::string_view key, std::string_view problem) {
     std::string error = fmt::format("the program's \"{}\" line is not JSON: {}", key, problem);
-    if (key == "progress") return LogLine{std::move(error)};
-    if (key == "result") return OnSuccess{Retry{std::move(error), {}}};
-    return Verdict{Retry{std::move(error), {}}};
+    if (key == "progress" || key == "done") return LogLine{std::move(error)};
+    if (key == "result") return OnSuccess{Retry{std::move(error), {}}, true};
+    return Verdict{Retry{std::move(error), {}}, true};
+}
+
+// The value of the message that the object is; empty when it has other members than those of one. `id` is its job's.
+json::value* message_value(json::object& object, std::string_view key, const json::value*& id) {
+    id = object.if_contains("id");
+    if (object.size() != (id ? 2U : 1U) || (id && !id->is_int64())) return nullptr;
+    return object.if_contains(key);
 }
 
 std::string seconds(milliseconds time) {
@@ -169,10 +184,6 @@ std::string signal_text(int signal) {
     return error;
 }
 
-std::string with_tail(std::string error, const std::string& tail) {
-    return tail.empty() ? error : std::move(error) + "\n" + tail;
-}
-
 Outcome outcome_of_exit(int code, const Outcome& on_success, const std::string& tail) {
     switch (code) {
         case EX_OK:
@@ -182,13 +193,23 @@ Outcome outcome_of_exit(int code, const Outcome& on_success, const std::string& 
         case EX_TEMPFAIL:
             return Snooze{milliseconds(60'000), with_tail("exit code 75", tail)};
         default:
-            return Retry{with_tail(fmt::format("exit code {}", code), tail), {}};
+            return Retry{with_tail(exit_text({.code = code}), tail), {}};
     }
 }
 
 }  // namespace
 
-Message read_line(std::string_view line, std::size_t left_out, std::size_t result_limit) {
+std::string exit_text(ProcessExit exit) {
+    return exit.signal != 0 ? signal_text(exit.signal) : fmt::format("exit code {}", exit.code);
+}
+
+std::string with_tail(std::string error, const std::string& tail) {
+    return tail.empty() ? error : std::move(error) + "\n" + tail;
+}
+
+Message read_line(
+    std::string_view line, std::size_t left_out, std::size_t result_limit, std::optional<queue::JobId> job
+) {
     const std::string_view key = message_key(line);
     if (key.empty()) return LogLine{};
     if (left_out > 0 && key == "result") return OnSuccess{result_too_large(line.size() + left_out, result_limit)};
@@ -198,17 +219,32 @@ Message read_line(std::string_view line, std::size_t left_out, std::size_t resul
     append_valid_utf8(valid, line);
     boost::system::error_code error;
     json::parse_options options;
-    options.max_depth = 128;
+    options.max_depth = deepest_result;
     json::value parsed = json::parse(valid, error, {}, options);
     if (error) return broken(key, error.message());
-    json::object& object = parsed.get_object();
-    if (object.size() != 1) return LogLine{};
-    json::value& value = object.begin()->value();
+    const json::value* id = nullptr;
+    json::value* const found = message_value(parsed.get_object(), key, id);
+    if (!found) return LogLine{};
+    json::value& value = *found;
+    if (id && job && id->get_int64() != static_cast<std::int64_t>(*job)) {
+        return Verdict{
+            Retry{
+                fmt::format(
+                    "the program answered for job {}, but it was given job {}",
+                    id->get_int64(),
+                    static_cast<std::int64_t>(*job)
+                ),
+                {}
+            },
+            true
+        };
+    }
 
     if (key == "result") return read_result(std::move(value), valid.size(), result_limit);
     if (key == "retry") return verdict(read_retry(value), key, R"("why" or {"after": seconds, "error": "why"})");
     if (key == "snooze") return verdict(read_snooze(value), key, R"(seconds or {"for": seconds, "reason": "why"})");
     if (key == "discard") return verdict(read_discard(value), key, R"("why" or {"error": "why"})");
+    if (key == "done") return value == json::value(true) ? Message(Done{}) : LogLine{R"("done" takes true)"};
     if (auto progress = read_progress(value)) return std::move(*progress);
     return LogLine{R"("progress" takes a percentage or {"done": 3, "total": 10, "message": "..."})"};
 }
@@ -237,7 +273,7 @@ Outcome outcome_of(Ending ending) {
         if (auto* retry = std::get_if<Retry>(&outcome)) retry->error = with_tail(retry->error, ending.log_tail);
         return outcome;
     }
-    if (ending.exit.signal != 0) return Retry{with_tail(signal_text(ending.exit.signal), ending.log_tail), {}};
+    if (ending.exit.signal != 0) return Retry{with_tail(exit_text(ending.exit), ending.log_tail), {}};
     if (ending.verdict) return std::move(*ending.verdict);
     return outcome_of_exit(ending.exit.code, ending.on_success, ending.log_tail);
 }

@@ -12,8 +12,12 @@
 
 namespace jobs {
 
+// A program for each attempt (jobs/exec.hpp), or one for many jobs in turn (jobs/stream.hpp).
+enum class ExecMode { process, stream };
+
 struct ExecSpec {
-    std::vector<std::string> command;                    // program and arguments; never through a shell
+    std::vector<std::string> command;  // program and arguments; never through a shell
+    ExecMode mode = ExecMode::process;
     std::map<std::string, std::string> env;              // set for the program, over what pass_env lets through
     std::vector<std::string> pass_env;                   // names of the worker's own variables that the program may see
     std::string cwd;                                     // absolute; empty: the worker's own

@@ -3,6 +3,7 @@
 // What a handler is: an awaitable function from a job's context to its outcome.
 
 #include "jobs/context.hpp"
+#include "jobs/counters.hpp"
 #include "jobs/outcome.hpp"
 #include "queue/transition.hpp"
 
@@ -36,6 +37,11 @@ struct Kind {
     std::string name;
     Handler handler;
     KindPolicy policy;
+    // Ends what the handler keeps from job to job, such as programs; may be empty. Called once, when no job runs any
+    // more, on the executor that ran them.
+    std::function<boost::asio::awaitable<void>()> close{};
+    std::shared_ptr<const ProgramCounters> programs{};  // what it counts, if it starts programs
+    std::shared_ptr<const HttpCounters> http{};         // or calls URLs
 };
 
 // The kinds that a worker can run, by name.

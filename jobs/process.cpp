@@ -6,13 +6,16 @@
 #include <linux/close_range.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
@@ -38,6 +41,7 @@ struct Launch {
     const rlimit* memory = nullptr;
     const rlimit* cpu = nullptr;
     pid_t parent = 0;
+    pid_t* guarded = nullptr;
     Step failed = Step::none;
     int error = 0;
 };
@@ -51,6 +55,7 @@ __attribute__((no_sanitize("address", "thread", "undefined"))) Step prepare_chil
     if (::syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) return Step::orphaned;
     if (::syscall(SYS_getppid) != launch.parent) return Step::orphaned;  // it died before it could be watched
     if (::syscall(SYS_setpgid, 0, 0) != 0) return Step::group;
+    if (launch.guarded) __atomic_store_n(launch.guarded, static_cast<pid_t>(::syscall(SYS_getpid)), __ATOMIC_RELEASE);
     for (int number = 1; number < NSIG; ++number) {
         ::syscall(SYS_rt_sigaction, number, zeros.data(), nullptr, signal_set_bytes);  // KILL and STOP refuse: fine
     }
@@ -89,7 +94,7 @@ std::string_view path_of(const std::vector<std::string>& environment) {
     for (const std::string_view entry : environment) {
         if (entry.starts_with(name)) return entry.substr(name.size());
     }
-    return "/usr/local/bin:/usr/bin:/bin";
+    return default_path;
 }
 
 bool is_executable_file(const std::string& file) {
@@ -163,6 +168,8 @@ boost::system::result<Process, StartError> start_process(const ProcessSpec& spec
     launch.memory = spec.memory_bytes ? &memory : nullptr;
     launch.cpu = spec.cpu ? &cpu : nullptr;
     launch.parent = ::getpid();
+    GuardedGroup group;
+    launch.guarded = group.place();
 
     // The child shares our memory until its exec: none of our signal handlers may run in it.
     sigset_t all;
@@ -178,13 +185,13 @@ boost::system::result<Process, StartError> start_process(const ProcessSpec& spec
     ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 
     if (pid < 0) return StartError{fmt::format("cannot start a process for {}: {}", program, std::strerror(error))};
-    Process process(pid, UniqueFd(descriptor));
+    Process process(pid, UniqueFd(descriptor), std::move(group));
     if (launch.failed != Step::none) return StartError{describe(launch, spec)};
     return process;
 }
 
 Process::Process(Process&& other) noexcept
-    : pid_(std::exchange(other.pid_, 0)), descriptor_(std::move(other.descriptor_)) {}
+    : pid_(std::exchange(other.pid_, 0)), descriptor_(std::move(other.descriptor_)), group_(std::move(other.group_)) {}
 
 Process::~Process() {
     if (pid_ != 0) reap();
@@ -203,9 +210,21 @@ bool Process::has_ended() const {
     return result != 0 || info.si_pid == pid_;
 }
 
+void Process::allow_cpu(std::chrono::seconds time) const {
+    clockid_t clock{};
+    timespec used{};
+    if (::clock_getcpuclockid(pid_, &clock) != 0 || ::clock_gettime(clock, &used) != 0) return;  // it has ended
+    // The hard limit stays: once lowered it could not be raised for the next time.
+    rlimit limit{};
+    if (::prlimit(pid_, RLIMIT_CPU, nullptr, &limit) != 0) return;
+    limit.rlim_cur = std::min(limit.rlim_max, static_cast<rlim_t>(used.tv_sec + (used.tv_nsec > 0) + time.count()));
+    ::prlimit(pid_, RLIMIT_CPU, &limit, nullptr);
+}
+
 ProcessExit Process::reap() {
     // The whole group first, the program included: this returns only when it has ended.
     signal(SIGKILL);
+    group_.leave();
     siginfo_t info{};
     while (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED) != 0 && errno == EINTR) {
     }
@@ -230,12 +249,35 @@ UniqueFd readable_bytes(std::string_view bytes) {
     return file;
 }
 
-Pipe make_pipe() {
+Pipe make_pipe(PipeEnd ours) {
     std::array<int, 2> ends{-1, -1};
     if (::pipe2(ends.data(), O_CLOEXEC) != 0) return {};
     Pipe pipe{above_standard(UniqueFd(ends[0])), above_standard(UniqueFd(ends[1]))};
-    if (!pipe.reader || !pipe.writer || ::fcntl(pipe.reader.get(), F_SETFL, O_NONBLOCK) != 0) return {};
+    const UniqueFd& end = ours == PipeEnd::reader ? pipe.reader : pipe.writer;
+    if (!pipe.reader || !pipe.writer || ::fcntl(end.get(), F_SETFL, O_NONBLOCK) != 0) return {};
     return pipe;
+}
+
+ssize_t write_quietly(int descriptor, std::string_view bytes) {
+    sigset_t broken_pipe;
+    sigset_t before;
+    sigemptyset(&broken_pipe);
+    sigaddset(&broken_pipe, SIGPIPE);
+    ::pthread_sigmask(SIG_BLOCK, &broken_pipe, &before);
+    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
+    const int error = errno;
+    if (written < 0 && error == EPIPE && sigismember(&before, SIGPIPE) == 0) {
+        constexpr timespec at_once{};
+        ::sigtimedwait(&broken_pipe, nullptr, &at_once);  // ours: it is raised for the thread that writes
+    }
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    errno = error;
+    return written;
+}
+
+std::size_t unread_bytes(int pipe) {
+    int bytes = 0;
+    return ::ioctl(pipe, FIONREAD, &bytes) == 0 ? static_cast<std::size_t>(bytes) : 0;
 }
 
 }  // namespace jobs

@@ -143,25 +143,32 @@ void decode(const boost::json::value& value, const std::string& pointer, T& targ
     }
 }
 
+// Decodes a job's args; a discard of the problems when they do not fit. A job without args (null) counts as {}.
+template <class T>
+std::optional<Discard> decode_args(const Job& job, T& target) {
+    Problems problems;
+    const boost::json::value& given = job.args.value();
+    static const boost::json::value nothing(boost::json::object_kind);
+    decode(given.is_null() ? nothing : given, "", target, problems);
+    if (problems.empty()) return std::nullopt;
+    return discard_for(problems);
+}
+
 namespace detail {
 
 // By value: the handler that holds `function` may go while a run still waits.
 template <class Args, class Function>
 boost::asio::awaitable<Outcome> run_typed(Function function, JobContext& context) {
     Args args{};
-    Problems problems;
-    const boost::json::value& given = context.job().args.value();
-    static const boost::json::value nothing(boost::json::object_kind);
-    decode(given.is_null() ? nothing : given, "", args, problems);
-    if (!problems.empty()) co_return discard_for(problems);
+    if (auto discard = decode_args(context.job(), args)) co_return std::move(*discard);
     Outcome outcome = co_await function(context, std::move(args));
     co_return outcome;
 }
 
 }  // namespace detail
 
-// A handler from `function(JobContext&, Args) -> awaitable<Outcome>`. A job without args (null) counts as {}. Args that
-// do not fit are a discard that names every problem with its JSON pointer: another attempt would not read otherwise.
+// A handler from `function(JobContext&, Args) -> awaitable<Outcome>`. Args that do not fit are a discard that
+// names every problem with its JSON pointer: another attempt would not read otherwise.
 template <class Args, class Function>
 Handler typed_handler(Function function) {
     return [function = std::move(function)](JobContext& context) { return detail::run_typed<Args>(function, context); };

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 namespace queue {
 
@@ -35,12 +36,23 @@ constexpr Leave after_failure(int attempt, int max_attempts) {
     return attempt < max_attempts ? Leave::retry : Leave::discard;
 }
 
+// How the delays of a kind's retries grow.
+enum class BackoffPolicy {
+    exponential,  // first, first * factor, first * factor^2, ..
+    polynomial,   // first, first * 2^power, first * 3^power, ..
+    fixed,        // first, every time
+    list,         // the delays one after the other, and the last of them from then on
+};
+
 // How long to wait before a job runs again.
 struct Backoff {
-    std::chrono::milliseconds first{1'000};  // before the second attempt
-    std::chrono::milliseconds cap{3'600'000};
+    BackoffPolicy policy = BackoffPolicy::exponential;
+    std::chrono::milliseconds first{1'000};    // before the second attempt
+    std::chrono::milliseconds cap{3'600'000};  // of every policy
     double factor = 2.0;
-    double jitter = 0.1;  // of the delay, either way
+    double power = 2.0;
+    double jitter = 0.1;                              // of the delay, either way
+    std::vector<std::chrono::milliseconds> delays{};  // of the list; none counts as `first`
 };
 
 // The delay after the given failed attempt (counted from 1). `random` is uniform in [0, 1). Never negative, and above

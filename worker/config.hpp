@@ -1,11 +1,12 @@
 #pragma once
 
 // The configuration: plain data with its defaults, and how it is put together from flags, environment, .env and
-// config.yml, in this order of precedence. worker/config_keys.cpp is the one list of keys.
+// config.yml, in this order of precedence. worker/config_keys*.cpp are the one list of keys.
 
 #include "db/settings.hpp"
 #include "jobs/exec_spec.hpp"
 #include "jobs/handler.hpp"
+#include "jobs/http_spec.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -37,6 +38,7 @@ struct DatabaseConfig {
 struct WorkerConfig {
     int threads = 0;  // 0 in the sources means as many as the machine has cores; load_config answers the number
     int concurrency = 10;
+    int blocking_threads = 4;
     int prefetch = 32'000;
     std::vector<std::string> queues;  // empty: all
     std::chrono::milliseconds heartbeat{5'000};
@@ -62,10 +64,11 @@ struct RetentionConfig {  // 0 keeps nothing
     std::chrono::seconds batches{7 * 86'400};
 };
 
-struct LimitsConfig {  // bytes
+struct LimitsConfig {  // bytes, but for the last
     std::size_t args = std::size_t{1024} * 1024;
     std::size_t result = std::size_t{64} * 1024;
     std::size_t output = std::size_t{256} * 1024;
+    int host_connections = 64;  // to one host at once, of all http handlers together
 };
 
 struct QueueConfig {
@@ -73,11 +76,14 @@ struct QueueConfig {
     bool paused = false;
 };
 
-struct HandlerConfig {
+struct HandlerConfig {    // exec or http
     jobs::ExecSpec exec;  // complete: cwd, output and result limits are filled in
+    jobs::HttpSpec http;  // complete: keys, ca_file and result limit are filled in
     jobs::KindPolicy policy;
     std::optional<std::size_t> output;  // the handler's own limit, as given
+    std::string secret_file;            // of the keys, as given
 };
+inline constexpr std::chrono::seconds http_timeout{60};  // of an http handler that gives none
 
 struct LogConfig {
     LogLevel level = LogLevel::info;

@@ -1,10 +1,13 @@
 #include "db/url.hpp"
+#include "jobs/http_signature.hpp"
 #include "worker/config_keys.hpp"
 #include "worker/config_sources.hpp"
 #include "worker/config_value.hpp"
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
+#include <span>
 #include <string_view>
 #include <thread>
 
@@ -143,25 +146,94 @@ void check_worker(Draft& draft) {
     }
 }
 
-void complete_handler(Draft& draft, const std::string& kind, HandlerConfig& handler) {
-    const Config& config = draft.loaded.config;
-    const std::string name = "handlers." + kind;
+// Keys that mean something for one sort of handler only.
+constexpr std::array<std::string_view, 8> exec_keys{
+    "mode", "env", "pass_env", "cwd", "kill_after", "limits.memory", "limits.cpu", "limits.output"
+};
+constexpr std::array<std::string_view, 2> http_keys{"secret_file", "ca_file"};
+
+void refuse_keys(
+    Draft& draft, const std::string& name, std::span<const std::string_view> keys, const std::string& why
+) {
+    for (const std::string_view key : keys) {
+        const std::string full = name + "." + std::string(key);
+        const std::string place = draft.place_of(full);
+        if (!place.empty()) draft.report(full, place, why);
+    }
+}
+
+void check_sort(Draft& draft, const std::string& name, const HandlerConfig& handler) {
+    const bool is_exec = !handler.exec.command.empty();
+    const bool is_http = !handler.http.url.empty();
     const bool tried = std::ranges::any_of(draft.loaded.problems, [&](const Problem& problem) {
         return problem.key == name + ".exec" || problem.key == name + ".http";
     });
-    if (handler.exec.command.empty() && !tried) {
-        draft.report(name, draft.place_of(name), "needs exec: [program, argument, ...]");
+    if (is_exec && is_http) {
+        draft.report(name, draft.place_of(name), "has exec and http; a kind has one handler");
+    } else if (!is_exec && !is_http && !tried) {
+        draft.report(name, draft.place_of(name), "needs exec: [program, argument, ...] or http: URL");
+    } else if (is_http) {
+        refuse_keys(draft, name, exec_keys, "belongs to exec handlers");
+    } else if (is_exec) {
+        refuse_keys(draft, name, http_keys, "belongs to http handlers");
     }
-    const jobs::Backoff& backoff = handler.policy.backoff;
-    if (backoff.first > backoff.cap) {
-        const std::string cap = name + ".backoff.cap";
-        const std::string place =
-            draft.place_of(cap).empty() ? draft.place_of(name + ".backoff.first") : draft.place_of(cap);
-        draft.report(
-            cap, place, show_duration(backoff.cap) + " is less than backoff.first, " + show_duration(backoff.first)
-        );
+}
+
+// From the folder of config.yml.
+std::string whole_path(const Config& config, const std::string& path) {
+    return (std::filesystem::path(config.folder) / path).lexically_normal().string();
+}
+
+void complete_http(Draft& draft, const std::string& name, HandlerConfig& handler) {
+    const Config& config = draft.loaded.config;
+    jobs::HttpSpec& http = handler.http;
+    http.result_limit = config.limits.result;
+    if (!handler.policy.timeout) handler.policy.timeout = http_timeout;
+    if (!http.ca_file.empty()) {
+        const std::string file = whole_path(config, http.ca_file);
+        if (!read_text_file(file)) {
+            draft.report(
+                name + ".ca_file", draft.place_of(name + ".ca_file"), in_quotes(http.ca_file) + " cannot be read"
+            );
+        }
+        http.ca_file = file;
     }
-    handler.exec.cwd = (std::filesystem::path(config.folder) / handler.exec.cwd).lexically_normal().string();
+    const std::string key = name + ".secret_file";
+    if (const auto secrets = read_secret(draft, key, handler.secret_file)) {
+        auto keys = jobs::read_signing_keys(*secrets);
+        if (keys) {
+            http.keys = std::move(*keys);
+        } else {
+            draft.report(key, draft.place_of(key), in_quotes(handler.secret_file) + ", " + keys.error().text);
+        }
+    }
+}
+
+void check_backoff(Draft& draft, const std::string& name, const jobs::Backoff& backoff) {
+    const bool is_list = backoff.policy == queue::BackoffPolicy::list;
+    const std::string list = name + ".backoff.delays";
+    const bool tried = std::ranges::find(draft.loaded.problems, list, &Problem::key) != draft.loaded.problems.end();
+    if (is_list && backoff.delays.empty() && !tried) {
+        const std::string place = draft.place_of(name + ".backoff.policy");
+        draft.report(list, place, "is missing; policy list needs delays: [1s, 30s, 5m]");
+    }
+    if (!is_list && !backoff.delays.empty()) draft.report(list, draft.place_of(list), "needs policy: list");
+    if (backoff.first <= backoff.cap) return;
+    const std::string cap = name + ".backoff.cap";
+    const std::string place =
+        draft.place_of(cap).empty() ? draft.place_of(name + ".backoff.first") : draft.place_of(cap);
+    draft.report(
+        cap, place, show_duration(backoff.cap) + " is less than backoff.first, " + show_duration(backoff.first)
+    );
+}
+
+void complete_handler(Draft& draft, const std::string& kind, HandlerConfig& handler) {
+    const Config& config = draft.loaded.config;
+    const std::string name = "handlers." + kind;
+    check_sort(draft, name, handler);
+    check_backoff(draft, name, handler.policy.backoff);
+    if (!handler.http.url.empty()) complete_http(draft, name, handler);
+    handler.exec.cwd = whole_path(config, handler.exec.cwd);
     if (handler.exec.cwd.size() > 1 && handler.exec.cwd.ends_with('/')) handler.exec.cwd.pop_back();
     handler.exec.output_limit = handler.output.value_or(config.limits.output);
     handler.exec.result_limit = config.limits.result;

@@ -20,6 +20,13 @@
 
 namespace worker::forms {
 
+inline constexpr std::uint64_t kib = 1024;
+inline constexpr std::uint64_t mib = 1024 * kib;
+inline constexpr std::uint64_t gib = 1024 * mib;
+inline constexpr std::chrono::milliseconds any{0};
+inline constexpr std::chrono::milliseconds tick{1};
+inline constexpr std::chrono::milliseconds second{1'000};
+
 template <class T>
 struct Inner {
     using type = T;

@@ -52,55 +52,6 @@ std::string show_listen(const ListenAddress& address) {
     return v6 ? fmt::format("[{}]:{}", address.host, address.port) : fmt::format("{}:{}", address.host, address.port);
 }
 
-std::string set_command(HandlerConfig& handler, const Value& value) {
-    if (std::holds_alternative<std::string>(value)) {
-        return "is one text; write a list, [program, argument, ...]: no shell takes it apart";
-    }
-    const auto* items = std::get_if<TextList>(&value);
-    if (items == nullptr || items->empty() || items->front().empty()) {
-        return "takes a list with a program and its arguments, [program, argument, ...]";
-    }
-    handler.exec.command = *items;
-    return {};
-}
-
-Key<HandlerConfig> command_key() {
-    Key<HandlerConfig> key{
-        .name = "exec", .form = Form::list, .meaning = "Program and arguments, never through a shell"
-    };
-    key.minimum = 1;
-    key.set = set_command;
-    key.show = [](const HandlerConfig& handler) { return join(handler.exec.command, " "); };
-    return key;
-}
-
-Key<HandlerConfig> env_key() {
-    Key<HandlerConfig> key{.name = "env", .form = Form::map, .meaning = "Variables set for the program"};
-    key.set = [](HandlerConfig& handler, const Value& value) -> std::string {
-        const auto* pairs = std::get_if<TextMap>(&value);
-        if (pairs == nullptr) return "takes names with values, {NAME: value}";
-        for (const auto& [name, text] : *pairs) {
-            if (name.empty() || name.find('=') != std::string::npos)
-                return in_quotes(name) + " is not a variable's name";
-        }
-        handler.exec.env = {pairs->begin(), pairs->end()};
-        return {};
-    };
-    key.show = [](const HandlerConfig& handler) {  // values may be secrets
-        TextList names;
-        for (const auto& [name, value] : handler.exec.env) names.push_back(name + "=***");
-        return join(names);
-    };
-    return key;
-}
-
-constexpr std::uint64_t kib = 1024;
-constexpr std::uint64_t mib = 1024 * kib;
-constexpr std::uint64_t gib = 1024 * mib;
-constexpr std::chrono::milliseconds any{0};
-constexpr std::chrono::milliseconds tick{1};
-constexpr std::chrono::milliseconds second{1'000};
-
 // clang-format off
 Keys<Config> make_config_keys() {
     using C = Config;
@@ -148,6 +99,8 @@ Keys<Config> make_config_keys() {
                    [](auto& c) -> auto& { return c.worker.threads; }),
         integer<C>("worker.concurrency", {1, 100'000}, "Slots: jobs running at once",
                    [](auto& c) -> auto& { return c.worker.concurrency; }),
+        integer<C>("worker.blocking_threads", {1, 10'000}, "Native handlers that block, at once; for others it means nothing",
+                   [](auto& c) -> auto& { return c.worker.blocking_threads; }),
         integer<C>("worker.prefetch", {0, 100'000}, "Jobs claimed ahead of the slots, at most",
                    [](auto& c) -> auto& { return c.worker.prefetch; }),
         list<C>("worker.queues", {}, "Queues to serve; empty: all",
@@ -185,6 +138,8 @@ Keys<Config> make_config_keys() {
                 [](auto& c) -> auto& { return c.limits.result; }),
         size<C>("limits.output", 0, gib, "Captured log of one job",
                 [](auto& c) -> auto& { return c.limits.output; }),
+        integer<C>("limits.host_connections", {1, 10'000}, "Connections of all http handlers to one host at once",
+                   [](auto& c) -> auto& { return c.limits.host_connections; }),
 
         choice<C>("log.level", {"trace", "debug", "info", "warn", "error"}, "Least urgent level that is logged",
                   [](auto& c) -> auto& { return c.log.level; }),
@@ -203,39 +158,6 @@ Keys<QueueConfig> make_queue_keys() {
     };
 }
 
-Keys<HandlerConfig> make_handler_keys() {
-    using H = HandlerConfig;
-    return {
-        command_key(),
-        duration<H>("timeout", tick, "Longest attempt; empty: no limit",
-                    [](auto& h) -> auto& { return h.policy.timeout; }),
-        integer<H>("concurrency", {0, 100'000}, "Jobs of the kind at once in one worker; 0: no limit of its own",
-                   [](auto& h) -> auto& { return h.policy.concurrency; }),
-        integer<H>("max_attempts", {1, 32'767}, "Attempts before the discard; empty: the job's own",
-                   [](auto& h) -> auto& { return h.policy.max_attempts; }),
-        duration<H>("backoff.first", tick, "Delay before the second attempt",
-                    [](auto& h) -> auto& { return h.policy.backoff.first; }),
-        duration<H>("backoff.cap", tick, "Longest delay",
-                    [](auto& h) -> auto& { return h.policy.backoff.cap; }),
-        real<H>("backoff.factor", {1, 1'000}, "Growth of the delay from attempt to attempt",
-                [](auto& h) -> auto& { return h.policy.backoff.factor; }),
-        real<H>("backoff.jitter", {0, 1}, "Share of the delay by which it varies, either way",
-                [](auto& h) -> auto& { return h.policy.backoff.jitter; }),
-        env_key(),
-        list<H>("pass_env", {}, "Names of the worker's own variables that the program may see",
-                [](auto& h) -> auto& { return h.exec.pass_env; }),
-        text<H>("cwd", "Working directory of the program, from the folder of config.yml",
-                [](auto& h) -> auto& { return h.exec.cwd; }),
-        duration<H>("kill_after", any, "Time between SIGTERM and SIGKILL",
-                    [](auto& h) -> auto& { return h.exec.kill_after; }),
-        size<H>("limits.memory", mib, 1'024 * gib, "Address space of the program",
-                [](auto& h) -> auto& { return h.exec.memory_bytes; }),
-        duration<H>("limits.cpu", second, "Processor time of one attempt",
-                    [](auto& h) -> auto& { return h.exec.cpu; }),
-        size<H>("limits.output", 0, gib, "Captured log of one job; empty: limits.output",
-                [](auto& h) -> auto& { return h.output; }),
-    };
-}
 // clang-format on
 
 }  // namespace
@@ -247,11 +169,6 @@ const Keys<Config>& config_keys() {
 
 const Keys<QueueConfig>& queue_keys() {
     static const Keys<QueueConfig> keys = make_queue_keys();
-    return keys;
-}
-
-const Keys<HandlerConfig>& handler_keys() {
-    static const Keys<HandlerConfig> keys = make_handler_keys();
     return keys;
 }
 

@@ -130,14 +130,7 @@ void read_named(
             continue;
         }
         draft.places[name] = place;
-        Node node = entry.value;
-        if constexpr (std::is_same_v<Target, HandlerConfig>) {
-            if (std::erase_if(node.entries, [](const NodeEntry& key) { return key.key == "http"; }) != 0) {
-                draft.report(name + ".http", place, "http handlers are not supported by this version; use exec");
-                draft.places[name + ".http"] = place;
-            }
-        }
-        TreeReader<Target>(draft, keys, targets[entry.key], name + ".", file).read(node);
+        TreeReader<Target>(draft, keys, targets[entry.key], name + ".", file).read(entry.value);
     }
 }
 

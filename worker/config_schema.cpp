@@ -124,7 +124,8 @@ void print(std::string& text, const json::value& value, std::size_t indent) {
 
 std::string config_schema() {
     json::object handler = table(handler_keys());
-    handler["required"] = json::array{"exec"};
+    handler["oneOf"] =
+        json::array{json::object{{"required", json::array{"exec"}}}, json::object{{"required", json::array{"http"}}}};
     json::object root = table(config_keys());
     root["properties"].as_object()["queues"] = named("Queues by name; default always exists", table(queue_keys()));
     root["properties"].as_object()["handlers"] = named("What runs a job, by kind", std::move(handler));

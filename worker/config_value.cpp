@@ -136,6 +136,26 @@ bool is_name(std::string_view text) {
     });
 }
 
+std::string find_url_problem(std::string_view text) {
+    const std::size_t scheme = text.find("://");
+    const std::string_view name = text.substr(0, scheme);
+    if (scheme == std::string_view::npos || (name != "http" && name != "https")) {
+        return in_quotes(text) + " is not a URL; write http://HOST:PORT/PATH or https://...";
+    }
+    const auto is_plain = [](char c) { return c > ' ' && c < '\x7F'; };
+    if (!std::ranges::all_of(text, is_plain)) return in_quotes(text) + " has blanks or other letters than ASCII";
+    const std::string_view authority = text.substr(scheme + 3, text.find_first_of("/?#", scheme + 3) - scheme - 3);
+    if (authority.find('@') != std::string_view::npos) {
+        return "has a user or a password, which do not belong here; let the API check the signature (secret_file)";
+    }
+    const std::size_t colon = authority.find(':', authority.starts_with('[') ? authority.find(']') : 0);
+    const std::string_view host = authority.substr(0, colon);
+    const auto port = colon == std::string_view::npos ? 1 : parse_integer(authority.substr(colon + 1)).value_or(0);
+    if (host.empty()) return in_quotes(text) + " has no host";
+    if (port < 1 || port > 65'535) return in_quotes(text) + " has no port from 1 to 65535";
+    return {};
+}
+
 std::string nearest(std::string_view word, const std::vector<std::string>& known) {
     const std::string* best = nullptr;
     std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;  // farther ones are other words

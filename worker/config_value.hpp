@@ -27,6 +27,9 @@ std::vector<std::string> split_list(std::string_view text);  // at commas; blank
 // A name of a kind or a queue: letters, digits and - _ . : / @, first a letter or digit, at most 100 characters.
 bool is_name(std::string_view text);
 
+// What is wrong with a URL to call: http or https, a host, perhaps a port, no user and no password. Empty: nothing.
+std::string find_url_problem(std::string_view text);
+
 // The known word that `word` most likely means; empty when none is near.
 std::string nearest(std::string_view word, const std::vector<std::string>& known);
 

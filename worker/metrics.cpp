@@ -211,6 +211,7 @@ std::string Metrics::to_text() const {
     std::vector<prometheus::MetricFamily> all = families_->registry.Collect();
     if (probes.pool) append_pool(all, probes.pool());
     if (engine) append_engine(all, *engine);
+    if (probes.handlers) append_handlers(all, probes.handlers());
     append_queues(all, queues);
     if (budget) append_budget(all, *budget);
     std::ranges::sort(all, {}, &prometheus::MetricFamily::name);

@@ -11,6 +11,7 @@
 #include "db/budget.hpp"
 #include "db/pool_stats.hpp"
 #include "db/settings.hpp"
+#include "jobs/counters.hpp"
 
 #include <array>
 #include <chrono>
@@ -73,10 +74,26 @@ struct EngineSnapshot {
     std::chrono::nanoseconds heartbeat_age{0};  // since the last accepted heartbeat was sent
 };
 
+// What the handler of one kind counts. Empty: it has nothing of that sort.
+struct ProgramsSnapshot {
+    std::uint64_t started = 0;
+    int running = 0;
+};
+struct HttpSnapshot {
+    std::array<std::uint64_t, jobs::HttpCounters::names.size()> answers{};
+    std::uint64_t connections = 0;
+};
+struct HandlerSnapshot {
+    std::string kind;
+    std::optional<ProgramsSnapshot> programs{};
+    std::optional<HttpSnapshot> http{};
+};
+
 // Callbacks of a scrape. An empty one leaves its families out. They must not block.
 struct Probes {
     std::function<db::PoolStats()> pool{};
     std::function<EngineSnapshot()> engine{};
+    std::function<std::vector<HandlerSnapshot>()> handlers{};
 };
 
 // One queue as the leader counted it; counts are bounded, see the leader.

@@ -74,6 +74,37 @@ void append_engine(std::vector<MetricFamily>& families, const EngineSnapshot& en
     );
 }
 
+void append_handlers(std::vector<MetricFamily>& families, const std::vector<HandlerSnapshot>& handlers) {
+    MetricFamily started =
+        family("handler_programs_started_total", "Programs that exec handlers started", MetricType::Counter);
+    MetricFamily running = family(
+        "handler_programs", "Programs of exec handlers that run, in stream mode also without a job", MetricType::Gauge
+    );
+    MetricFamily answers = family(
+        "handler_http_answers_total",
+        "Answers to http handlers by status; none: a call without one",
+        MetricType::Counter
+    );
+    MetricFamily connections =
+        family("handler_http_connections_opened_total", "Connections that http handlers opened", MetricType::Counter);
+    for (const HandlerSnapshot& handler : handlers) {
+        const ClientMetric::Label kind{"kind", handler.kind};
+        if (handler.programs) {
+            started.metric.push_back(sample(static_cast<double>(handler.programs->started), {kind}));
+            running.metric.push_back(sample(handler.programs->running, {kind}));
+        }
+        if (!handler.http) continue;
+        connections.metric.push_back(sample(static_cast<double>(handler.http->connections), {kind}));
+        for (std::size_t status = 0; status < handler.http->answers.size(); ++status) {
+            const ClientMetric::Label label{"status", std::string(jobs::HttpCounters::names.at(status))};
+            answers.metric.push_back(sample(static_cast<double>(handler.http->answers.at(status)), {kind, label}));
+        }
+    }
+    for (MetricFamily* one : {&started, &running, &answers, &connections}) {
+        if (!one->metric.empty()) families.push_back(std::move(*one));
+    }
+}
+
 void append_budget(std::vector<MetricFamily>& families, const db::Budget& budget) {
     MetricFamily claimed = family(
         "budget_connections",

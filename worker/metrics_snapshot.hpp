@@ -16,8 +16,8 @@ std::string family_name(std::string_view name);  // with the prefix that all fam
 
 void append_pool(std::vector<prometheus::MetricFamily>& families, const db::PoolStats& stats);
 void append_engine(std::vector<prometheus::MetricFamily>& families, const EngineSnapshot& engine);
+void append_handlers(std::vector<prometheus::MetricFamily>& families, const std::vector<HandlerSnapshot>& handlers);
 void append_queues(std::vector<prometheus::MetricFamily>& families, const std::vector<QueueDepth>& queues);
-
 void append_budget(std::vector<prometheus::MetricFamily>& families, const db::Budget& budget);
 
 }  // namespace worker

@@ -27,7 +27,8 @@ namespace worker {
 Process::Process(const RunRequest& request)
     : request_(request),
       config_(request.config.config),
-      registry_(make_registry(config_)),
+      blocking_(config_.worker.blocking_threads),
+      registry_(make_registry(config_, request.add_kinds, {blocking_})),
       metrics_(version, registry_.names()),
       main_(std::max(1, config_.worker.threads)),
       pool_(main_.get_executor(), config_.database.connection, config_.database.pool, hooks()),
@@ -153,7 +154,8 @@ int Process::run() {
              return EngineSnapshot{
                  engine.running, engine.unstarted, maintenance_.is_leader(), control_.heartbeat_age()
              };
-         }}
+         },
+         [this] { return handler_snapshots(registry_); }}
     );
     watch_signals();
     asio::co_spawn(control_context_, supervise(), [](std::exception_ptr error) {

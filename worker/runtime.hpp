@@ -3,6 +3,7 @@
 // A worker process from start to stop: composition of everything else.
 
 #include "worker/config.hpp"
+#include "worker/natives.hpp"
 
 #include <string>
 
@@ -11,6 +12,7 @@ namespace worker {
 struct RunRequest {
     LoadedConfig config;     // without problems
     std::string ready_file;  // the database URL is written here when the worker is ready; empty: nowhere
+    AddKinds add_kinds{};    // the program's own handlers
 };
 
 // Connects, checks schema and budget, claims and runs jobs until SIGTERM or SIGINT, and stops in order. A second signal

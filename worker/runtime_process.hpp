@@ -59,6 +59,7 @@ private:
 
     const RunRequest& request_;
     const Config& config_;
+    jobs::BlockingThreads blocking_;
     const jobs::Registry registry_;
     Metrics metrics_;
     SayOnce connect_trouble_;

@@ -35,6 +35,9 @@ asio::awaitable<void> Process::stop() {
         co_await wait_for_engine();
         maintenance_.stop();
         control_.stop();
+        for (const std::string& name : registry_.names()) {
+            if (const auto& close = registry_.find(name)->close) spawn(main_, close());
+        }
         const auto limit = Stopping::Time::clock::now() + last_writes;
         while (loops_ > 0 && Stopping::Time::clock::now() < limit) co_await changed_.wait_until(limit);
     }

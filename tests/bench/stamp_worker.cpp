@@ -1,7 +1,5 @@
-// The worker as shipped with one more native kind, `stamp`: it writes down when its handler started. The definition
-// below takes the place of the one in jobs/builtin.cpp, which the linker then leaves out.
+// The worker as shipped with one more native kind, `stamp`: it writes down when its handler started.
 
-#include "jobs/builtin.hpp"
 #include "worker/cli/cli.hpp"
 
 #include <boost/json/object.hpp>
@@ -29,14 +27,8 @@ boost::asio::awaitable<jobs::Outcome> stamp(jobs::JobContext& context) {
 
 }  // namespace
 
-namespace jobs {
-
-void add_builtin_kinds(Registry& registry) {
-    registry.add({.name = "stamp", .handler = stamp, .policy = {}});
-}
-
-}  // namespace jobs
-
 int main(int count, char** words) {
-    return worker::cli::run(count, words);
+    return worker::cli::run(count, words, [](jobs::Registry& registry, const worker::NativeTools&) {
+        registry.add({.name = "stamp", .handler = stamp, .policy = {}});
+    });
 }

@@ -35,6 +35,7 @@ struct CheckOutcome {
 struct CheckMessage {
     void operator()(const jobs::LogLine& line) const { tests::expect(is_storable(line.warning)); }
     void operator()(const jobs::Progress& progress) const { tests::expect(is_storable(progress.message)); }
+    void operator()(const jobs::Done&) const {}
     void operator()(const jobs::OnSuccess& success) const { std::visit(CheckOutcome{}, success.outcome); }
     void operator()(const jobs::Verdict& verdict) const { std::visit(CheckOutcome{}, verdict.outcome); }
 };
@@ -50,7 +51,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     });
     jobs::LineSplitter splitter(longest_line);
     const auto take = [&](std::string_view line, std::size_t left_out) {
-        std::visit(CheckMessage{}, jobs::read_line(line, left_out, result_limit));
+        std::visit(CheckMessage{}, jobs::read_line(line, left_out, result_limit, queue::JobId{128}));
         log.add(left_out > 0 ? jobs::LogLevel::warning : jobs::LogLevel::info, line, left_out);
     };
     const std::size_t half = size / 2;  // as two reads from the pipe

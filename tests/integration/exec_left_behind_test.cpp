@@ -134,3 +134,26 @@ TEST_CASE("exec's program dies with a worker that is killed", "[jobs][exec]") {
     ::waitpid(worker, nullptr, 0);
     CHECK(ends(program));
 }
+
+TEST_CASE("what exec's program has started dies with a worker that is killed", "[jobs][exec]") {
+    Pipe pipe = make_pipe();
+    REQUIRE(::fcntl(pipe.reader.get(), F_SETFL, 0) == 0);
+    const pid_t worker = ::fork();
+    if (worker == 0) {
+        Seen seen;
+        seen.on_line = [&](std::string_view line) {
+            const std::string text = std::string(line) + "\n";
+            if (::write(pipe.writer.get(), text.data(), text.size()) < 0) ::_exit(1);
+        };
+        JobContext context(a_job(), seen.hooks());
+        run_in(context, sh("sleep 3600 & echo $!; wait"));
+        ::_exit(0);
+    }
+    std::array<char, 32> text{};
+    REQUIRE(::read(pipe.reader.get(), text.data(), text.size() - 1) > 0);
+    const pid_t grandchild = std::atoi(text.data());
+    REQUIRE(is_alive(grandchild));
+    ::kill(worker, SIGKILL);
+    ::waitpid(worker, nullptr, 0);
+    CHECK(ends(grandchild));
+}

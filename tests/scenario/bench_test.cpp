@@ -83,3 +83,13 @@ TEST_CASE("tests/bench/run latency sees the start of every handler", "[scenario]
     CHECK(fields.at("p50_ms").to_number<double>() <= fields.at("p99_ms").to_number<double>());
     CHECK(fields.at("p50_ms").to_number<double>() < fields.at("call_p50_ms").to_number<double>());
 }
+
+TEST_CASE("tests/bench/run exec, stream and http run every job and show a ratio", "[scenario][bench]") {
+    const std::string measure = GENERATE("exec", "stream", "http");
+    const Finished run = bench({measure, "--jobs", "200"});
+    INFO(measure << ": " << run.errors);
+    REQUIRE(run.code == 0);
+    const auto fields = boost::json::parse(run.output).as_object();
+    CHECK(fields.at("measure").as_string() == measure);
+    for (const char* field : {"jobs_per_s", "ratio"}) CHECK(fields.at(field).to_number<double>() > 0);
+}

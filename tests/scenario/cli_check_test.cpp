@@ -66,3 +66,34 @@ TEST_CASE("check prints problems before the settings", "[worker][cli][scenario]"
     CHECK(json.code == 4);
     CHECK(json.output.starts_with("{\"problems\": [\"the database's schema is newer"));
 }
+
+TEST_CASE(
+    "check notes programs that could not start, and shows what handlers are configured", "[worker][cli][scenario]"
+) {
+    const TestDatabase database;
+    const Shell shell(database.url());
+    shell.folder.write("script", "");
+    shell.folder.write("webhook.secret", "whsec_" + std::string(32, 'A'));
+    shell.folder.write(
+        "config.yml",
+        "handlers:\n"
+        "  a: {exec: [no-such-program], pass_env: [HOME]}\n"
+        "  b: {exec: [./script], mode: stream}\n"
+        "  c: {exec: [/no/such/file]}\n"
+        "  d: {exec: [sh]}\n"
+        "  e: {http: 'http://127.0.0.1/x', secret_file: webhook.secret}\n"
+    );
+    const Finished checked = shell.run({"check"});
+    INFO(checked.output << checked.errors);
+    CHECK(checked.code == 0);
+    CHECK(holds(checked.output, "note: handlers.a.exec cannot start: no executable file no-such-program in PATH ("));
+    CHECK(holds(
+        checked.output, "note: handlers.b.exec cannot start: " + shell.folder.path() + "/./script: Permission denied"
+    ));
+    CHECK(holds(checked.output, "note: handlers.c.exec cannot start: /no/such/file: No such file or directory"));
+    CHECK(count_of(checked.output, "cannot start") == 3);
+    CHECK(holds(checked.output, "handlers.b.mode"));
+    CHECK(holds(checked.output, "http://127.0.0.1/x"));
+    CHECK(holds(checked.output, "webhook.secret"));
+    CHECK_FALSE(holds(checked.output, "AAAA"));
+}

@@ -29,7 +29,7 @@ TEST_CASE("the shipped config.yml says the defaults and nothing else", "[worker]
     CHECK(plain.config.handlers.contains("count-words"));
     CHECK(plain.config.handlers.at("count-words").exec.cwd == plain.config.folder);
 
-    const LoadedConfig spoken = load({.yaml = std::regex_replace(shipped, std::regex("#([a-z_]+:)"), "$1")});
+    const LoadedConfig spoken = load({.yaml = std::regex_replace(shipped, std::regex("#([a-z_-]+:)"), "$1")});
     for (const Problem& problem : spoken.problems) UNSCOPED_INFO(describe(problem));
     REQUIRE(spoken.problems.empty());
     const auto defaults = load({});

@@ -88,6 +88,9 @@ handlers:
     cwd: scripts
     kill_after: 1s
     limits: {memory: 512MiB, cpu: 10s}
+  resident: {exec: [python3, stay.py], mode: stream}
+  receipt: {http: "https://api.internal:8443/jobs/receipt?v=1"}
+  slow: {http: "http://[::1]/slow", timeout: 1h, backoff: {policy: list, delays: [1s, 5, 1m], jitter: 0}}
   other: {exec: ["true"], cwd: /srv, limits: {output: 1MiB}}
 )"});
     CHECK(config.migrate_on_start);
@@ -132,8 +135,29 @@ handlers:
     CHECK(thumbnail.exec.cpu == 10s);
     CHECK(thumbnail.exec.output_limit == 10'240);
     CHECK(thumbnail.exec.result_limit == 1'024);
+    CHECK(thumbnail.exec.mode == jobs::ExecMode::process);
+    CHECK(config.handlers.at("resident").exec.mode == jobs::ExecMode::stream);
+    CHECK(config.handlers.at("receipt").http.url == "https://api.internal:8443/jobs/receipt?v=1");
+    CHECK(config.handlers.at("receipt").http.result_limit == 1'024);
+    CHECK(config.handlers.at("receipt").policy.timeout == 60s);  // a server that hangs must not hold a slot for ever
+    CHECK(config.handlers.at("slow").policy.timeout == 1h);
+    CHECK(config.handlers.at("slow").policy.backoff.policy == queue::BackoffPolicy::list);
+    CHECK(config.handlers.at("slow").policy.backoff.delays == std::vector<std::chrono::milliseconds>{1s, 5s, 1min});
     CHECK(config.handlers.at("other").exec.cwd == "/srv");
     CHECK(config.handlers.at("other").exec.output_limit == 1'048'576);
+}
+
+TEST_CASE("load_config reads the files of an http handler, from the folder of config.yml", "[worker][config]") {
+    const TemporaryFolder folder;
+    folder.write("secret", "whsec_" + std::string(32, 'A') + "\n");
+    folder.write("authority.pem", "");
+    folder.write("config.yml", "handlers: {x: {http: 'https://h/', secret_file: secret, ca_file: authority.pem}}");
+    const LoadedConfig result = load_config({.folder = folder.path()});
+    CHECK(result.problems.empty());
+    const jobs::HttpSpec& http = result.config.handlers.at("x").http;
+    CHECK(http.keys == std::vector<std::string>{std::string(24, '\0')});
+    CHECK(http.ca_file == folder.path() + "/authority.pem");
+    CHECK(setting(result, "handlers.x.secret_file").value == "secret");
 }
 
 TEST_CASE("load_config leaves foreign and empty variables alone", "[worker][config]") {

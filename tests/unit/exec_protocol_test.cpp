@@ -22,12 +22,13 @@ std::string message_text(const Message& message) {
         return "progress " + std::to_string(progress->done) + "/" + std::to_string(progress->total) + " " +
                progress->message;
     }
+    if (std::holds_alternative<Done>(message)) return "done";
     if (const auto* success = std::get_if<OnSuccess>(&message)) return "on success " + outcome_text(success->outcome);
     return "verdict " + outcome_text(std::get<Verdict>(message).outcome);
 }
 
 std::string read(std::string_view line, std::size_t left_out = 0) {
-    return message_text(read_line(line, left_out, 1000));
+    return message_text(read_line(line, left_out, 1000, queue::JobId{128}));
 }
 
 }  // namespace
@@ -87,6 +88,26 @@ TEST_CASE("read_line tells messages from log", "[jobs][exec]") {
         {R"({"discard": 5})",
          "verdict retry: the program's \"discard\" " + not_understood + R"(give "why" or {"error": "why"})"},
 
+        {R"({"done": true})", "done"},
+        {R"({"done": 1})", R"(log ("done" takes true))"},
+        {R"({"done": tru})", R"(log (the program's "done" line is not JSON: syntax error))"},
+
+        {R"({"id": 128, "result": 1})", "on success complete 1"},
+        {R"({"result": 1, "id": 128})", "on success complete 1"},
+        {R"({ "id" :128 , "progress" : 4 })", "progress 4/100 "},
+        {R"({"id": 256, "result": 1})", "verdict retry: the program answered for job 256, but it was given job 128"},
+        {R"({"id": 256, "progress": 1})", "verdict retry: the program answered for job 256, but it was given job 128"},
+        {R"({"id": 128})", "log"},
+        {R"({"id": 128, "name": "x"})", "log"},
+        {R"({"id": 128, "result": 1, "name": "x"})", "log"},
+        {R"({"id": "128", "result": 1})", "log"},
+        {R"({"result": 1, "id": "128"})", "log"},
+        {R"({"id": 128, "result": 1)", R"(on success retry: the program's "result" line is not JSON: incomplete JSON)"},
+        {R"({"id": 128, "id": 128, "result": 1})", "log"},
+        {R"({"id": 128,)", "log"},
+        {R"({"id":)", "log"},
+        {R"({"id": 1)", "log"},
+
         {"", "log"},
         {"hello", "log"},
         {"{", "log"},
@@ -125,6 +146,26 @@ TEST_CASE("read_line holds results against their limit", "[jobs][exec]") {
         "on success discard: its result of 1202 bytes is over the limit of 1000 bytes"
     );
     CHECK(read("{\"retry\": \"aa", 5000) == "verdict retry: the program's \"retry\" line is not JSON: it is too long");
+}
+
+TEST_CASE("read_line says which answers it could not understand", "[jobs][exec]") {
+    struct Row {
+        std::string line;
+        bool broken;
+    };
+    const auto row = GENERATE(values<Row>({
+        {R"({"result": 1})", false},
+        {R"({"retry": "busy"})", false},
+        {R"({"result": 1)", true},
+        {R"({"result": 1e999})", true},
+        {R"({"discard": 1})", true},
+        {R"({"discard": x})", true},
+        {R"({"id": 256, "result": 1})", true},
+    }));
+    INFO(row.line);
+    const Message message = read_line(row.line, 0, 1000, queue::JobId{128});
+    const auto* success = std::get_if<OnSuccess>(&message);
+    CHECK((success ? success->broken : std::get<Verdict>(message).broken) == row.broken);
 }
 
 TEST_CASE("read_line takes deep nesting in its stride", "[jobs][exec]") {

@@ -24,6 +24,14 @@ Probes all_probes() {
             [] {
                 return EngineSnapshot{.jobs_running = 4, .jobs_prefetched = 5, .leader = true, .heartbeat_age = 1500ms};
             },
+        .handlers =
+            [] {
+                return std::vector<HandlerSnapshot>{
+                    {.kind = "mail", .programs = ProgramsSnapshot{7, 2}},
+                    {.kind = "api", .http = HttpSnapshot{{1, 0, 20}, 3}},
+                    {.kind = "noop"}
+                };
+            },
     };
 }
 
@@ -179,6 +187,20 @@ TEST_CASE("the budget's gauges say who claims how much, and go with the lead", "
     CHECK_THAT(text, Contains("task_worker_budget_workers 2\n"));
     metrics.set_budget({});
     CHECK_THAT(metrics.to_text(), !Contains("task_worker_budget"));
+}
+
+TEST_CASE("handlers show what they count, each kind what it has", "[worker][metrics]") {
+    Metrics metrics("0.1.0", {});
+    metrics.set_probes(all_probes());
+    const std::string text = metrics.to_text();
+    CHECK_THAT(text, Contains("task_worker_handler_programs_started_total{kind=\"mail\"} 7\n"));
+    CHECK_THAT(text, Contains("task_worker_handler_programs{kind=\"mail\"} 2\n"));
+    CHECK_THAT(text, Contains("task_worker_handler_http_answers_total{kind=\"api\",status=\"none\"} 1\n"));
+    CHECK_THAT(text, Contains("task_worker_handler_http_answers_total{kind=\"api\",status=\"2xx\"} 20\n"));
+    CHECK_THAT(text, Contains("task_worker_handler_http_connections_opened_total{kind=\"api\"} 3\n"));
+    CHECK_THAT(text, !Contains("{kind=\"noop\"}"));
+    metrics.set_probes({.handlers = [] { return std::vector<HandlerSnapshot>{{.kind = "noop"}}; }});
+    CHECK_THAT(metrics.to_text(), !Contains("task_worker_handler_"));
 }
 
 TEST_CASE("the engine's counters and snapshot appear", "[worker][metrics]") {

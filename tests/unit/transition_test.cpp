@@ -31,6 +31,18 @@ TEST_CASE("backoff_delay grows to its cap, with jitter either way", "[queue][tra
              {"no growth", {.first = 5s, .factor = 1}, 9, 0.5, 5s},
              {"never negative", {.jitter = 3}, 1, 0.0, 0s},
              {"an attempt before the first counts as the first", {}, 0, 0.5, 1s},
+             {"polynomial: the first", {.policy = BackoffPolicy::polynomial}, 1, 0.5, 1s},
+             {"polynomial: the third", {.policy = BackoffPolicy::polynomial}, 3, 0.5, 9s},
+             {"polynomial: its power", {.policy = BackoffPolicy::polynomial, .power = 3}, 3, 0.5, 27s},
+             {"polynomial: the cap", {.policy = BackoffPolicy::polynomial, .power = 10}, 100'000, 0.5, 1h},
+             {"fixed: stays", {.policy = BackoffPolicy::fixed, .first = 7s}, 100'000, 0.5, 7s},
+             {"fixed: jitter", {.policy = BackoffPolicy::fixed}, 3, 0.0, 900ms},
+             {"list: the first", {.policy = BackoffPolicy::list, .delays = {3s, 1s, 5s}}, 1, 0.5, 3s},
+             {"list: the second", {.policy = BackoffPolicy::list, .delays = {3s, 1s, 5s}}, 2, 0.5, 1s},
+             {"list: the last stays", {.policy = BackoffPolicy::list, .delays = {3s, 1s, 5s}}, 100'000, 0.5, 5s},
+             {"list: at once", {.policy = BackoffPolicy::list, .delays = {0s}}, 1, 1.0, 0s},
+             {"list: the cap", {.policy = BackoffPolicy::list, .cap = 2s, .delays = {3s}}, 1, 0.5, 2s},
+             {"list: empty", {.policy = BackoffPolicy::list}, 3, 0.5, 1s},
          }) {
         INFO(c.rule);
         CHECK(backoff_delay(c.backoff, c.attempt, c.random) == c.delay);

@@ -2,6 +2,7 @@
 
 #include "db/connection.hpp"
 #include "db/migrations.hpp"
+#include "jobs/exec_start.hpp"
 #include "worker/cli/commands.hpp"
 #include "worker/cli/database.hpp"
 #include "worker/cli/errors.hpp"
@@ -125,6 +126,15 @@ void show_embedded(LoadedConfig& loaded) {
     }
 }
 
+// No problem: a deploy may bring a program while the worker runs.
+void look_for_programs(const Config& config, std::vector<std::string>& notes) {
+    for (const auto& [kind, handler] : config.handlers) {
+        if (handler.exec.command.empty()) continue;
+        const std::string problem = jobs::find_start_problem(handler.exec);
+        if (!problem.empty()) notes.push_back(fmt::format("handlers.{}.exec cannot start: {}", kind, problem));
+    }
+}
+
 Report make_report(const Global& global) {
     Report report;
     report.loaded = load_config(config_request(global));
@@ -134,6 +144,7 @@ Report make_report(const Global& global) {
         report.code = exit_usage;
         return report;
     }
+    look_for_programs(report.loaded.config, report.notes);
     report.has_database = choose_database(global, report.loaded.config);
     show_embedded(report.loaded);
     if (report.has_database) {

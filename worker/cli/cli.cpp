@@ -8,6 +8,7 @@
 #include <exception>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -23,13 +24,13 @@ int finish(int code) {
 
 }  // namespace
 
-int run(int argc, char** argv) {
+int run(int argc, char** argv, AddKinds add_kinds) {
     std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
     if (argc > 0 && std::filesystem::path(argv[0]).filename() == "enqueue") {
         arguments.insert(arguments.begin(), "enqueue");
     }
     try {
-        const auto parsed = parse_arguments(std::move(arguments));
+        auto parsed = parse_arguments(std::move(arguments));
         if (!parsed) {
             const NoInvocation& reason = parsed.error();
             if (reason.code != exit_ok) {
@@ -39,6 +40,7 @@ int run(int argc, char** argv) {
             std::fputs(reason.text.c_str(), stdout);
             return finish(exit_ok);
         }
+        parsed->global.add_kinds = std::move(add_kinds);
         const auto perform_it = [&](const auto& command) { return perform(parsed->global, command); };
         return finish(std::visit(perform_it, parsed->command));
     } catch (...) {

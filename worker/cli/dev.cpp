@@ -71,7 +71,7 @@ int start(const Global& global, const DevCommand& command) {
         complain(fmt::format("PostgreSQL runs on {}; DATABASE_URL={}", postgres->folder().string(), postgres->url()));
         if (!global.data.empty()) complain("other commands find it with --data " + global.data);
     }
-    return run_worker({.config = std::move(loaded), .ready_file = command.url_file});
+    return run_worker({.config = std::move(loaded), .ready_file = command.url_file, .add_kinds = global.add_kinds});
 }
 
 int stop(const Global& global) {

@@ -18,6 +18,7 @@
 #include "worker/cli/times.hpp"
 #include "worker/cli/watch.hpp"
 #include "worker/config_value.hpp"
+#include "worker/registry.hpp"
 
 #include <fmt/format.h>
 
@@ -244,7 +245,7 @@ asio::awaitable<int> enqueue(
     const EnqueueCommand& command,
     queue::BatchId& watched
 ) {
-    if (!command.new_kind) co_await check_kinds(session, config, kinds_of(command));
+    if (!command.new_kind) co_await check_kinds(session, kind_names(config, global.add_kinds), kinds_of(command));
     std::optional<JobSource> source;
     if (!is_one_job(command)) {
         source = open_source({

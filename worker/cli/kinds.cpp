@@ -3,7 +3,6 @@
 #include "worker/cli/errors.hpp"
 #include "worker/cli/terminal.hpp"
 #include "worker/config_value.hpp"
-#include "worker/registry.hpp"
 
 #include <fmt/format.h>
 
@@ -14,8 +13,9 @@ namespace asio = boost::asio;
 
 namespace worker::cli {
 
-asio::awaitable<void> check_kinds(db::Session& session, const Config& config, std::vector<std::string> kinds) {
-    std::vector<std::string> known = make_registry(config).names();
+asio::awaitable<void> check_kinds(
+    db::Session& session, std::vector<std::string> known, std::vector<std::string> kinds
+) {
     const auto is_known = [&](const std::string& kind) { return std::ranges::find(known, kind) != known.end(); };
     if (std::ranges::all_of(kinds, is_known)) co_return;
     for (const queue::Worker& worker : co_await queue::read_workers(session)) {

@@ -5,7 +5,6 @@
 #include "db/session.hpp"
 #include "queue/batches.hpp"
 #include "queue/workers.hpp"
-#include "worker/config.hpp"
 
 #include <boost/asio/awaitable.hpp>
 
@@ -16,9 +15,12 @@
 
 namespace worker::cli {
 
-// Throws: Failure (usage), with the nearest name, for the first kind that neither this configuration nor a live worker
-//         knows.
-boost::asio::awaitable<void> check_kinds(db::Session& session, const Config& config, std::vector<std::string> kinds);
+// Throws: Failure (usage), with the nearest name, for the first kind that is neither known here (see kind_names()) nor
+// to a
+//         live worker.
+boost::asio::awaitable<void> check_kinds(
+    db::Session& session, std::vector<std::string> known, std::vector<std::string> kinds
+);
 
 // Why no live worker takes a job of this kind from this queue, with the way out; empty when one does. Pure.
 std::string why_unserved(std::string_view kind, std::string_view queue, std::span<const queue::Worker> workers);

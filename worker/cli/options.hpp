@@ -4,6 +4,7 @@
 
 #include "db/rows.hpp"
 #include "queue/ids.hpp"
+#include "worker/natives.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -23,6 +24,7 @@ struct Global {
     bool json = false;
     bool quiet = false;
     bool no_color = false;
+    AddKinds add_kinds;  // not said: of the program that this is
 };
 
 struct RunCommand {

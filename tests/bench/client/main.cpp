@@ -14,7 +14,9 @@ int main(int count, char** words) {
         {"drain-floor", drain_floor},
         {"enqueue", enqueue},
         {"enqueue-floor", enqueue_floor},
+        {"http-floor", http_floor},
         {"offer", offer},
+        {"spawn-floor", spawn_floor},
         {"steady-floor", steady_floor},
     };
     const auto verb = count > 1 ? verbs.find(words[1]) : verbs.end();

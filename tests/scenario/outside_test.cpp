@@ -1,0 +1,77 @@
+// A project outside of this one, against the installed package: tests/outside.
+#include "tests/support/catch.hpp"
+#include "tests/support/command.hpp"
+#include "tests/support/process.hpp"
+#include "tests/support/shop.hpp"
+
+#include <csignal>
+#include <filesystem>
+#include <string>
+
+using namespace tests;
+
+namespace {
+
+Finished cmake(const TemporaryFolder& folder, std::vector<std::string> words) {
+    words.insert(words.begin(), {"/usr/bin/env", "cmake"});
+    return run_command({.words = std::move(words), .folder = folder.path(), .limit = std::chrono::seconds(600)});
+}
+
+}  // namespace
+
+TEST_CASE("a program outside links the installed package and runs handlers of its own", "[scenario][outside]") {
+    const TemporaryFolder folder;
+    const std::string prefix = folder.path() + "/installed";
+    const std::string build = folder.path() + "/build";
+    const auto succeed = [&](const std::vector<std::string>& words) {
+        const Finished done = cmake(folder, words);
+        INFO(done.output << done.errors);
+        REQUIRE(done.code == 0);
+    };
+    succeed({"--install", TASK_WORKER_BUILD_DIR, "--prefix", prefix});
+    for (const char* file : {"bin/task-worker", "bin/enqueue", "include/task-worker/jobs/typed.hpp"}) {
+        CHECK(std::filesystem::exists(prefix + "/" + file));
+    }
+    // As this build, or its sanitizers would be missing when it is linked.
+    const std::string sanitize = TASK_WORKER_SANITIZERS;
+    const std::string flags = sanitize.empty() ? "" : "-fsanitize=" + sanitize;
+    succeed(
+        {"-S",
+         TASK_WORKER_SOURCE_DIR "/tests/outside",
+         "-B",
+         build,
+         "-G",
+         "Ninja",
+         "-DCMAKE_PREFIX_PATH=" + prefix,
+         "-DCMAKE_CXX_COMPILER=" TASK_WORKER_COMPILER,
+         "-DCMAKE_CXX_FLAGS=-Wall -Wextra " + flags}
+    );
+    succeed({"--build", build});
+    succeed({"--build", build, "--target", "test"});
+
+    const Shop shop("");
+    folder.write("lines", "one\ntwo\nthree\n");
+    const std::map<std::string, std::string> environment{
+        {"DATABASE_URL", shop.database.url()},
+        {"TASK_WORKER_HTTP_LISTEN", "127.0.0.1:0"},
+        {"TASK_WORKER_LOG_FORMAT", "json"}
+    };
+    const auto enqueue = [&](std::vector<std::string> words) {
+        words.insert(words.begin(), {build + "/newsletter", "enqueue"});
+        return run_command({.words = std::move(words), .environment = environment, .folder = folder.path()});
+    };
+    CHECK(enqueue({"send-email", "--args", R"({"to": ["a@b.c"], "subject": "News"})"}).code == 0);
+    CHECK(enqueue({"count-lines", "--args", R"({"path": ")" + folder.path() + R"(/lines"})"}).code == 0);
+    CHECK(enqueue({"count-lines", "--args", "{}"}).code == 0);
+    CHECK(enqueue({"nobody-does-this"}).code == 2);
+    Process worker(build + "/newsletter", {"run", "--config", shop.folder.path() + "/config.yml"}, environment);
+    worker.wait_for_line("mail to a@b.c: News");
+    shop.await_finished(3);
+    CHECK(
+        shop.database.value("select string_agg(result::text, ' ' order by id) from task_queue.finished_bundles") ==
+        R"({"sent":1} 3)"
+    );
+    CHECK(shop.database.value("select error from task_queue.dead_jobs") == "args do not fit: /path: is missing");
+    worker.signal(SIGTERM);
+    CHECK(worker.wait_exit() == 0);
+}

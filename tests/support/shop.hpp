@@ -1,0 +1,62 @@
+#pragma once
+
+// What a scenario of workers and handlers begins with.
+
+#include "tests/support/database.hpp"
+#include "tests/support/temporary_folder.hpp"
+
+#include <chrono>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace tests {
+
+// A database, and the configuration of workers with the kind `work`.
+struct Shop {
+    TestDatabase database;
+    TemporaryFolder folder;
+
+    // It runs this shell text, with the folder in $FOLDER; `more` are further lines of its handler, or sections.
+    explicit Shop(const std::string& script, const std::string& more = {}) {
+        folder.write("work.sh", "FOLDER=" + folder.path() + "\n" + script);
+        configure("exec: [sh, " + folder.path() + "/work.sh]", more);
+    }
+    // It calls this URL.
+    struct Url {
+        std::string text;
+    };
+    explicit Shop(const Url& url, const std::string& more = {}) { configure("http: '" + url.text + "'", more); }
+    std::vector<std::string> arguments() const { return {"--config", folder.path() + "/config.yml"}; }
+    void configure(const std::string& handler, const std::string& more) const {
+        folder.write("config.yml", "handlers:\n  work:\n    " + handler + "\n    backoff: {first: 10ms}\n" + more);
+    }
+    void enqueue(const std::string& kind, int jobs, const std::string& args = "'{}'", const std::string& rest = "")
+        const {
+        database.psql(
+            "select count(*) from task_queue.enqueue_many('" + kind + "', (select array_agg((" + args +
+            ")::json) from generate_series(1, " + std::to_string(jobs) + ") n)" + rest + ")"
+        );
+    }
+    std::string count(const std::string& where) const {
+        return database.value("select count(*) from task_queue.jobs where " + where);
+    }
+    // Waits until a query answers `wanted`: what is awaited here is a commit of another process.
+    void await(const std::string& sql, const std::string& wanted) const {
+        const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(40);
+        std::string last;
+        while ((last = database.value(sql)) != wanted) {
+            if (std::chrono::steady_clock::now() > limit) {
+                throw std::runtime_error("never came true: " + sql + " is " + last + ", not " + wanted);
+            }
+        }
+    }
+    void await_finished(int jobs) const {
+        await(
+            "select count(*) from task_queue.jobs where state in ('completed', 'cancelled', 'discarded')",
+            std::to_string(jobs)
+        );
+    }
+};
+
+}  // namespace tests
