@@ -1,0 +1,75 @@
+#pragma once
+
+// A database and a configuration with a program of a test's own: what the tests of whole workers share.
+
+#include "tests/support/database.hpp"
+#include "tests/support/process.hpp"
+#include "tests/support/temporary_folder.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace tests {
+
+// A worker with one exec kind `work` that runs this shell text with the folder in $FOLDER.
+struct Shop {
+    TestDatabase database;
+    TemporaryFolder folder;
+
+    explicit Shop(const std::string& script, const std::string& more = {}) {
+        folder.write("work.sh", "FOLDER=" + folder.path() + "\n" + script);
+        folder.write(
+            "config.yml",
+            "handlers:\n  work:\n    exec: [sh, " + folder.path() + "/work.sh]\n    backoff: {first: 10ms}\n" + more
+        );
+    }
+    std::vector<std::string> arguments() const { return {"--config", folder.path() + "/config.yml"}; }
+    void enqueue(const std::string& kind, int jobs, const std::string& args = "'{}'", const std::string& rest = "")
+        const {
+        database.psql(
+            "select count(*) from task_queue.enqueue_many('" + kind + "', (select array_agg((" + args +
+            ")::json) from generate_series(1, " + std::to_string(jobs) + ") n)" + rest + ")"
+        );
+    }
+    std::string count(const std::string& where) const {
+        return database.value("select count(*) from task_queue.jobs where " + where);
+    }
+    // Waits until a query answers `wanted`: what is awaited here is a commit of another process.
+    void await(const std::string& sql, const std::string& wanted) const {
+        const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(40);
+        std::string last;
+        while ((last = database.value(sql)) != wanted) {
+            if (std::chrono::steady_clock::now() > limit) {
+                throw std::runtime_error("never came true: " + sql + " is " + last + ", not " + wanted);
+            }
+        }
+    }
+    void await_finished(int jobs) const {
+        await(
+            "select count(*) from task_queue.jobs where state in ('completed', 'cancelled', 'discarded')",
+            std::to_string(jobs)
+        );
+    }
+};
+
+// Every run leaves its job's id in runs.d; a job that starts while it runs elsewhere leaves a file in twice.d.
+inline const std::string witness = R"sh(
+mkdir -p $FOLDER/running.d $FOLDER/runs.d $FOLDER/twice.d
+mkdir $FOLDER/running.d/$JOB_ID || : > $FOLDER/twice.d/$JOB_ID
+mktemp $FOLDER/runs.d/$JOB_ID.XXXXXX > /dev/null
+${WORK:-:}
+rmdir $FOLDER/running.d/$JOB_ID
+)sh";
+
+inline std::size_t files_in(const std::string& folder) {
+    std::error_code none;
+    std::size_t count = 0;
+    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder, none)) ++count;
+    return count;
+}
+
+}  // namespace tests
