@@ -5,14 +5,18 @@
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <libpq-fe.h>
 
+#include <chrono>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <new>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace asio = boost::asio;
@@ -52,9 +56,49 @@ std::vector<std::string> split(const std::string& list) {
     }
 }
 
+using Clock = std::chrono::steady_clock;
+using Endpoints = asio::ip::tcp::resolver::results_type;
+
+// A look-up cannot be ended: at the deadline it is left to itself.
+struct LookUp {
+    explicit LookUp(const asio::any_io_executor& executor) : resolver(executor), timer(executor) {}
+
+    asio::ip::tcp::resolver resolver;
+    std::mutex mutex;  // guards the rest: the answer may come on another thread
+    asio::steady_timer timer;
+    bool done = false;
+    boost::system::error_code error;
+    Endpoints found;
+};
+
+asio::awaitable<Endpoints> look_up(asio::any_io_executor executor, std::string host, Clock::time_point deadline) {
+    const auto look = std::make_shared<LookUp>(executor);
+    look->resolver.async_resolve(host, "", [look](boost::system::error_code error, Endpoints found) {
+        const std::lock_guard lock(look->mutex);
+        look->done = true;
+        look->error = error;
+        look->found = std::move(found);
+        look->timer.cancel();
+    });
+    boost::system::error_code cancelled;
+    auto token = asio::redirect_error(asio::use_awaitable, cancelled);
+    co_await asio::async_initiate<decltype(token), void(boost::system::error_code)>(
+        [look, deadline](auto handler) {
+            const std::lock_guard lock(look->mutex);
+            look->timer.expires_at(look->done ? Clock::time_point::min() : deadline);
+            look->timer.async_wait(std::move(handler));
+        },
+        token
+    );
+    const std::lock_guard lock(look->mutex);
+    if (!look->done) throw Error(ErrorKind::connection, "no name server answers for host " + host);
+    if (look->error) throw Error(ErrorKind::connection, "host " + host + " is not known: " + look->error.message());
+    co_return look->found;
+}
+
 // Gives every named host an address, so that libpq does not look names up on our thread. A name with several
 // addresses becomes several hosts, tried in order, as libpq would.
-asio::awaitable<void> resolve(asio::any_io_executor executor, Keywords& keywords) {
+asio::awaitable<void> resolve(asio::any_io_executor executor, Keywords& keywords, Clock::time_point deadline) {
     if (keywords.contains("hostaddr") || !keywords.contains("host")) co_return;
     const std::vector<std::string> hosts = split(keywords["host"]);
     const std::vector<std::string> ports = split(keywords.contains("port") ? keywords["port"] : std::string());
@@ -83,12 +127,7 @@ asio::awaitable<void> resolve(asio::any_io_executor executor, Keywords& keywords
             continue;
         }
         any_name = true;
-        asio::ip::tcp::resolver resolver(executor);
-        const auto found =
-            co_await resolver.async_resolve(hosts[i], "", asio::redirect_error(asio::use_awaitable, error));
-        if (error) {
-            throw Error(ErrorKind::connection, "host " + hosts[i] + " is not known: " + error.message());
-        }
+        const Endpoints found = co_await look_up(executor, hosts[i], deadline);
         for (const auto& entry : found) add(entry.endpoint().address().to_string());
     }
     if (!any_name) co_return;
@@ -101,7 +140,7 @@ asio::awaitable<void> resolve(asio::any_io_executor executor, Keywords& keywords
 
 asio::awaitable<PGconn*> start_connect(asio::any_io_executor executor, const ConnectionSettings& settings) {
     Keywords keywords = parse(settings.url);
-    co_await resolve(executor, keywords);
+    co_await resolve(executor, keywords, Clock::now() + settings.connect_timeout);
     // What the URL says wins over these.
     keywords.try_emplace("application_name", settings.application_name);
     keywords.try_emplace("client_encoding", "UTF8");

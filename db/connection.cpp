@@ -6,6 +6,8 @@
 #include <libpq-fe.h>
 #include <poll.h>
 
+#include <utility>
+
 namespace asio = boost::asio;
 
 namespace db {
@@ -104,6 +106,7 @@ void Connection::leave_pipeline() {
 
 void Connection::begin(Isolation isolation) {
     if (in_transaction()) throw Error(ErrorKind::usage, "begin inside a transaction");
+    watched_.reset();
     begin_sql_ = begin_text(isolation);
     begin_pending_ = true;
 }
@@ -133,24 +136,44 @@ int Connection::server_version() const {
     return PQserverVersion(pg_.get());
 }
 
+TransactionWatch Connection::watch_transaction() {
+    if (!in_transaction()) throw Error(ErrorKind::usage, "there is no transaction to watch");
+    if (!watched_) watched_ = std::make_shared<std::atomic<TransactionEnd>>(TransactionEnd::unknown);
+    return watched_;
+}
+
 asio::awaitable<void> Connection::commit() {
     if (begin_pending_) {  // nothing was sent: there is nothing to commit
         begin_pending_ = false;
         co_return;
     }
+    const auto watched = std::exchange(watched_, {});
+    const auto tell = [&](TransactionEnd end) {
+        if (watched) *watched = end;
+    };
     send(commit_statement, {});
-    const std::vector<Rows> answers = co_await exchange();
+    std::vector<Rows> answers;
+    try {
+        answers = co_await exchange();
+    } catch (const Error& error) {
+        if (error.kind() == ErrorKind::server && !error.is_connection_lost()) tell(TransactionEnd::rolled_back);
+        throw;
+    }
     if (answers.back().command() == "ROLLBACK") {
+        tell(TransactionEnd::rolled_back);
         throw Error(ErrorKind::usage, "commit of a transaction that had failed: it was rolled back");
     }
+    tell(TransactionEnd::committed);
 }
 
 asio::awaitable<void> Connection::rollback(std::chrono::milliseconds limit) {
     begin_pending_ = false;
     if (!is_usable() || PQtransactionStatus(pg_.get()) == PQTRANS_IDLE) co_return;
     packet_limited_ = true;  // an aborted transaction refuses set_config
+    const auto watched = std::exchange(watched_, {});
     send(rollback_statement, {});
     co_await exchange(limit);
+    if (watched) *watched = TransactionEnd::rolled_back;
 }
 
 asio::awaitable<void> Connection::run_script(std::string_view sql, std::chrono::milliseconds timeout) {

@@ -13,11 +13,13 @@
 #include "db/settings.hpp"
 #include "db/socket_wait.hpp"
 #include "db/statement.hpp"
+#include "db/transaction_end.hpp"
 
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <exception>
@@ -62,6 +64,11 @@ public:
     boost::asio::awaitable<std::vector<Rows>> exchange(std::chrono::milliseconds limit = {});
     boost::asio::awaitable<void> commit();
     boost::asio::awaitable<void> rollback(std::chrono::milliseconds limit = {});
+
+    // Tells how the explicit transaction that is open now ends. It stays unknown when the connection breaks, and when
+    // the transaction ends by a statement instead of commit() and rollback(). Throws: db::Error (usage) when there is
+    // none.
+    TransactionWatch watch_transaction();
 
     boost::asio::awaitable<void> run_script(std::string_view sql, std::chrono::milliseconds timeout);
     boost::asio::awaitable<std::int64_t> copy_in(
@@ -135,6 +142,7 @@ private:
     std::unordered_set<std::string_view> prepared_;  // names, which are literals
     Clock::time_point opened_at_;
     Clock::time_point answered_at_;
+    std::shared_ptr<std::atomic<TransactionEnd>> watched_;  // once somebody asked, until the transaction ends
     bool begin_pending_ = false;
     const char* begin_sql_ = "begin";  // of the pending begin
     bool packet_limited_ = false;      // the server's statement_timeout is set in this packet or transaction

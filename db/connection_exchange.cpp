@@ -191,7 +191,10 @@ asio::awaitable<std::vector<Rows>> Connection::exchange(std::chrono::millisecond
             throw;
         }
     }
-    if (PQtransactionStatus(pg_.get()) == PQTRANS_IDLE) packet_limited_ = false;
+    if (PQtransactionStatus(pg_.get()) == PQTRANS_IDLE) {
+        packet_limited_ = false;
+        watched_.reset();
+    }
     if (failure) {
         if (failure->is_connection_lost()) broken_ = lost_ = true;
         // The server and this side disagree about what is prepared, or a plan is of an older schema: a new connection

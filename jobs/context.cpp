@@ -35,9 +35,14 @@ void JobContext::log(LogLevel level, std::string_view line) const {
     if (hooks_->on_log) hooks_->on_log(job_, level, line);
 }
 
-boost::asio::awaitable<db::Session> JobContext::checkout() {
+boost::asio::awaitable<db::Session> JobContext::checkout(std::source_location where) {
     if (!hooks_->checkout) throw std::logic_error("this context has no database: set ContextHooks::checkout");
-    return hooks_->checkout();
+    return hooks_->checkout(where);
+}
+
+boost::asio::awaitable<void> JobContext::complete_in(db::Session& session, std::optional<boost::json::value> result) {
+    if (!hooks_->complete_in) throw std::logic_error("this context has no worker: set ContextHooks::complete_in");
+    return hooks_->complete_in(job_, session, std::move(result));
 }
 
 void JobContext::request_stop(StopReason reason) {

@@ -9,6 +9,7 @@
 #include "queue/ids.hpp"
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/json/value.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -17,9 +18,12 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <source_location>
+#include <stdexcept>
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 namespace jobs {
@@ -48,12 +52,27 @@ struct Progress {
 // What a handler's log line is: a remark, or something to look at.
 enum class LogLevel { info, warning };
 
+// The job is not this worker's to finish any more. Let it pass: what the transaction did must be rolled back.
+class LeaseLost : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+// A result that cannot be stored. Let it pass: the job is discarded.
+class ResultError : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
 // How a context reaches the world. All may be empty. Thread: called on whatever thread the handler runs.
 struct ContextHooks {
-    std::function<void(const Job&, const Progress&)> on_progress;
-    std::function<void(const Job&, LogLevel, std::string_view line)> on_log;
-    // Lends a session of the worker's pool for the length of one call.
-    std::function<boost::asio::awaitable<db::Session>()> checkout;
+    std::function<void(const Job&, const Progress&)> on_progress{};
+    std::function<void(const Job&, LogLevel, std::string_view line)> on_log{};
+    // Lends a session of the worker's pool; `where` names its holder.
+    std::function<boost::asio::awaitable<db::Session>(std::source_location where)> checkout{};
+    // Completes the job inside the transaction of the session.
+    std::function<boost::asio::awaitable<void>(const Job&, db::Session&, std::optional<boost::json::value> result)>
+        complete_in{};
 };
 
 class JobContext {
@@ -75,8 +94,36 @@ public:
     void log(LogLevel level, std::string_view line) const;
 
     // A session of the worker's pool, for as long as the caller keeps it: a short call, never the job's own long work.
-    // Throws: std::logic_error in a context without a pool.
-    boost::asio::awaitable<db::Session> checkout();
+    // One at a time.
+    // Throws: db::Error as the pool does; std::logic_error in a context without a pool.
+    boost::asio::awaitable<db::Session> checkout(std::source_location where = std::source_location::current());
+    // Runs `function`, an awaitable, with such a session.
+    template <class Function>
+    auto with_session(Function function, std::source_location where = std::source_location::current())
+        -> std::invoke_result_t<Function&, db::Session&> {
+        db::Session session = co_await checkout(where);
+        co_return co_await function(session);
+    }
+
+    // Completes the job inside the transaction that is open on `session`, so that what else it did happens exactly
+    // once:
+    //
+    //     db::Session session = co_await context.checkout();
+    //     co_await db::transact(session, [&](db::Session& inside) -> boost::asio::awaitable<void> {
+    //         co_await pay(inside, args);
+    //         co_await context.complete_in(inside);
+    //     });
+    //     co_return Complete{};
+    //
+    // The kind must declare own_row. Commit right after it: until then the job's row is locked, and the server ends a
+    // session that waits for as long as the lease lives. Once it has committed, whatever the handler answers is not
+    // looked at any more; when it was rolled back the job has not completed: answering Complete is a retry then, like
+    // an error.
+    //
+    // Throws: LeaseLost, ResultError, db::Error; the transaction can only be rolled back then. std::logic_error without
+    // a
+    //         transaction, for a kind that does not declare own_row, in a context without a worker.
+    boost::asio::awaitable<void> complete_in(db::Session& session, std::optional<boost::json::value> result = {});
 
     // For the worker: asks the handler to stop. The first reason stays. Thread: any.
     void request_stop(StopReason reason);

@@ -26,17 +26,17 @@ using Backoff = queue::Backoff;
 
 // How the jobs of one kind are run.
 struct KindPolicy {
-    std::optional<std::chrono::milliseconds> timeout;  // of one attempt
-    int concurrency = 0;              // jobs of the kind at once in this process; 0: no limit of its own
-    std::optional<int> max_attempts;  // overrides what the enqueue call gave
-    Backoff backoff;
-    bool own_row = false;  // jobs finish inside their handler's transaction: rows of one
+    std::optional<std::chrono::milliseconds> timeout{};  // of one attempt
+    int concurrency = 0;                // jobs of the kind at once in this process; 0: no limit of its own
+    std::optional<int> max_attempts{};  // overrides what the enqueue call gave
+    Backoff backoff{};
+    bool own_row = false;  // a row for each job, so that its handler may call complete_in
 };
 
 struct Kind {
     std::string name;
     Handler handler;
-    KindPolicy policy;
+    KindPolicy policy{};
     // Ends what the handler keeps from job to job, such as programs; may be empty. Called once, when no job runs any
     // more, on the executor that ran them.
     std::function<boost::asio::awaitable<void>()> close{};

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <deque>
 #include <iterator>
 #include <utility>
@@ -187,8 +188,9 @@ asio::awaitable<BulkEnqueued> bulk_enqueue(
     append_field(rest, options.meta);
 
     Reader reader(std::move(next), static_cast<std::size_t>(row.get<std::int64_t>(5)));
-    const std::optional<int> chosen = options.bundle ? options.bundle : row.get<std::optional<int>>(4);
-    const int size = chosen ? *chosen : reader.choose_bundle_size();
+    const auto most = row.get<std::optional<int>>(4);  // of this kind
+    const std::optional<int> chosen = options.bundle && most ? std::min(*options.bundle, *most) : options.bundle;
+    const int size = chosen ? *chosen : most ? *most : reader.choose_bundle_size();
 
     BulkEnqueued enqueued;
     std::string ranges;

@@ -88,7 +88,7 @@ const db::Statement claim_bundles_sql{"claim_bundles", R"sql(
                 case when b.kind_id = any ($9::integer[]) then 1 else $7::integer end as size
             from task_queue.bundles b
             where b.queue_id = any (array[lane.queue_id]) and b.priority = lane.priority and b.state = 1
-              and b.id > lane.after and b.id <= lane.until
+              and b.id > lane.after and b.id <= lane.until and b.kind_id <> all ($11::integer[])
             order by b.queue_id, b.id
             limit $8::integer
             for update skip locked
@@ -167,7 +167,8 @@ boost::asio::awaitable<std::vector<Bundle>> claim_bundles(db::Session& session, 
         request.jobs,
         request.rows,
         request.own_row,
-        request.mark_hungry
+        request.mark_hungry,
+        request.skipped
     );
     std::vector<Bundle> bundles = db::map_rows(rows, bundle_from_row);
     sort_by_lane(bundles, request.lanes);
@@ -205,6 +206,27 @@ boost::asio::awaitable<std::optional<Bundle>> claim_suspect(db::Session& session
         co_await session.execute(claim_suspect_sql, request.worker, request.claim, lanes.queues, lanes.priorities);
     if (rows.empty()) co_return std::nullopt;
     co_return bundle_from_row(rows.front());
+}
+
+// Index: ix_bundles_queue_id_priority_id_suspect.
+const db::Statement is_suspect_waiting_sql{"is_suspect_waiting", R"sql(
+    select exists (
+        select
+        from unnest($1::smallint[], $2::smallint[]) lane (queue_id, priority)
+        cross join lateral (
+            select
+            from task_queue.bundles b
+            where b.queue_id = any (array[lane.queue_id]) and b.priority = lane.priority and b.state = 4
+            order by b.queue_id, b.id
+            limit 1
+        ) line
+    )
+)sql"};
+
+boost::asio::awaitable<bool> is_suspect_waiting(db::Session& session, std::vector<LaneCursor> lanes) {
+    const LaneArrays arrays(lanes);
+    const db::Rows rows = co_await session.execute(is_suspect_waiting_sql, arrays.queues, arrays.priorities);
+    co_return rows.front().get<bool>(0);
 }
 
 }  // namespace queue

@@ -30,6 +30,7 @@ struct ClaimRequest {
     int jobs = 1;                     // at most this many, free slots and prefetch; a large claim brings up to 62 more
     int rows = 1;  // look at no more rows: ceil(jobs / jobs per row seen lately), which bounds what is locked
     std::vector<KindId> own_row{};  // kinds whose jobs must be alone in their row
+    std::vector<KindId> skipped{};  // kinds of which nothing is wanted; their rows are read, not locked
     bool mark_hungry = false;       // should fewer jobs be there than asked: set the worker's hungry flag
 };
 
@@ -74,5 +75,11 @@ boost::asio::awaitable<std::vector<Bundle>> claim_bundles(db::Session& session, 
 // Transaction: as claim_bundles.
 // Throws:      db::Error.
 boost::asio::awaitable<std::optional<Bundle>> claim_suspect(db::Session& session, ClaimRequest request);
+
+// Whether claim_suspect would find one. Locks nothing.
+//
+// Transaction: the caller's, after fix_plans.
+// Throws:      db::Error.
+boost::asio::awaitable<bool> is_suspect_waiting(db::Session& session, std::vector<LaneCursor> lanes);
 
 }  // namespace queue

@@ -26,7 +26,7 @@ struct EnqueueOptions {
     std::optional<std::string> enqueue_key{};  // this call happened: a repeat within a day answers the same jobs
     std::optional<BatchId> batch{};            // must be open
     std::optional<std::string> meta{};         // JSON, such as the trace context
-    std::optional<int> bundle{};               // jobs to a row, 1 to 63; by kind, else by the size of the call
+    std::optional<int> bundle{};               // most jobs to a row, 1 to 63; by kind, else by the size of the call
 };
 
 struct NewJob {

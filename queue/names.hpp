@@ -25,7 +25,7 @@ boost::asio::awaitable<std::vector<KindName>> read_kinds(db::Session& session);
 
 struct NewKind {
     std::string name{};
-    std::optional<std::int16_t> bundle{};  // jobs to a row when the enqueue call does not choose; empty: by its size
+    std::optional<std::int16_t> bundle{};  // most jobs to a row; empty: as the enqueue call chooses, or by its size
 };
 
 // Adds the kinds that are missing, sets `bundle` of all, and returns them in the order given.

@@ -6,6 +6,8 @@ namespace asio = boost::asio;
 
 namespace queue {
 
+// A row that is locked is about to end, perhaps with its handler's transaction: its progress matters to nobody any
+// more, and whoever wrote it here would wait for that.
 const db::Statement record_task_progress_sql{"record_task_progress", R"sql(
     with reports as (
         select r.*
@@ -17,6 +19,7 @@ const db::Statement record_task_progress_sql{"record_task_progress", R"sql(
         join task_queue.bundles b on b.id = r.row_id
         where b.id = any ($3::bigint[]) and b.state = 2 and b.worker_id = $1::bigint and b.claim_number = r.claim_number
           and b.pending >> (r.job_id & 127)::integer & 1 = 1
+        for key share of b skip locked
     ), written as (
         insert into task_queue.task_progress as p (job_id, done, total, message)
         select job_id, done, total, message

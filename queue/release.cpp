@@ -2,6 +2,7 @@
 
 #include "queue/statements.hpp"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -13,7 +14,8 @@ namespace queue {
 // Index: pk_bundles.
 const db::Statement release_jobs_sql{"release_jobs", R"sql(
     with held as materialized (
-        select b.*, b.pending & ($4::bigint[])[width_bucket(b.id, $2::bigint[])] as unstarted
+        select b.*, b.pending & ($4::bigint[])[width_bucket(b.id, $2::bigint[])] as unstarted,
+            ($5::float8[])[width_bucket(b.id, $2::bigint[])] as after
         from task_queue.bundles b
         where b.id = any ($2::bigint[]) and b.worker_id = $1::bigint
           and b.claim_number = ($3::bigint[])[width_bucket(b.id, $2::bigint[])]
@@ -29,8 +31,14 @@ const db::Statement release_jobs_sql{"release_jobs", R"sql(
         from held
     ),
     whole as (
-        update task_queue.bundles
-        set state = 1, worker_id = null, claimed_at = null, attempt = greatest(attempt - 1, 0), strikes = 0
+        update task_queue.bundles b
+        set state = case when ($5::float8[])[width_bucket(b.id, $2::bigint[])] > 0 then 0 else 1 end,
+            run_at = case
+                when ($5::float8[])[width_bucket(b.id, $2::bigint[])] > 0
+                then now() + make_interval(secs => ($5::float8[])[width_bucket(b.id, $2::bigint[])])
+                else b.run_at
+            end,
+            worker_id = null, claimed_at = null, attempt = greatest(b.attempt - 1, 0), strikes = 0
         where id = any (array(select id from given where gives = pending))
     ),
     shortened as (
@@ -45,8 +53,10 @@ const db::Statement release_jobs_sql{"release_jobs", R"sql(
             id, members, pending, cancel_requested, run_at, created_at, batch_id, kind_id, queue_id, priority, state,
             attempt, max_attempts, rescues, meta, args
         )
-        select piece_id, piece, piece, cancel_requested & piece, run_at, created_at, batch_id, kind_id, queue_id,
-            priority, 1, greatest(attempt - 1, 0), max_attempts, rescues, meta, piece_args
+        select piece_id, piece, piece, cancel_requested & piece,
+            case when after > 0 then now() + make_interval(secs => after) else run_at end, created_at, batch_id, kind_id,
+            queue_id, priority, case when after > 0 then 0 else 1 end, greatest(attempt - 1, 0), max_attempts, rescues, meta,
+            piece_args
         from given
         cross join lateral task_queue.pieces(id, gives, 63, args)
         where gives <> 0 and gives <> pending
@@ -54,7 +64,7 @@ const db::Statement release_jobs_sql{"release_jobs", R"sql(
     woken as materialized (
         select task_queue.wake_workers(name)
         from task_queue.queues
-        where id in (select queue_id from given where gives <> 0)
+        where id in (select queue_id from given where gives <> 0 and after = 0)
     )
     select id, claim_number, gives
     from given
@@ -65,17 +75,23 @@ boost::asio::awaitable<std::vector<Unstarted>> release_jobs(
     db::Session& session, WorkerId worker, std::span<const Unstarted> unstarted
 ) {
     if (unstarted.empty()) co_return std::vector<Unstarted>();
-    std::map<std::pair<RowId, ClaimNumber>, Mask> by_lease;
-    for (const Unstarted& row : unstarted) by_lease[std::pair(row.row, row.claim)] |= row.jobs;
+    std::map<std::pair<RowId, ClaimNumber>, Unstarted> by_lease;
+    for (const Unstarted& row : unstarted) {
+        Unstarted& back = by_lease[std::pair(row.row, row.claim)];
+        back.jobs |= row.jobs;
+        back.after = std::max(back.after, row.after);
+    }
     std::vector<RowId> rows;
     std::vector<ClaimNumber> claims;
     std::vector<Mask> jobs;
-    for (const auto& [lease, mask] : by_lease) {
+    std::vector<double> after;
+    for (const auto& [lease, back] : by_lease) {
         rows.push_back(lease.first);
         claims.push_back(lease.second);
-        jobs.push_back(mask);
+        jobs.push_back(back.jobs);
+        after.push_back(std::chrono::duration<double>(back.after).count());
     }
-    const db::Rows released = co_await session.execute(release_jobs_sql, worker, rows, claims, jobs);
+    const db::Rows released = co_await session.execute(release_jobs_sql, worker, rows, claims, jobs, after);
     co_return db::map_rows(released, [](const db::Row& row) {
         return Unstarted{.row = row.get<RowId>(0), .claim = row.get<ClaimNumber>(1), .jobs = row.get<Mask>(2)};
     });

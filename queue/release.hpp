@@ -8,6 +8,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include <chrono>
 #include <span>
 #include <vector>
 
@@ -18,12 +19,13 @@ struct Unstarted {
     RowId row{};
     ClaimNumber claim{};
     Mask jobs = 0;
+    std::chrono::milliseconds after{0};  // due again then; entries of the same lease share the longest
 };
 
-// Puts jobs back into the line, attempt refunded: the whole row, or, where other jobs of the row go on, the tail as a
-// row of its own. Returns what went back, without `claim` rows whose lease was lost; a job below one that goes on is
-// not the tail and stays.
-// Requests to cancel stay with the jobs; the next claim shows them.
+// Puts jobs back into the line, or has them due again after a while, attempt refunded: the whole row, or, where other
+// jobs of the row go on, the tail as a row of its own. Returns what went back, without `claim` rows whose lease was
+// lost; a job below one that goes on is not the tail and stays. Requests to cancel stay with the jobs; the next claim
+// shows them.
 //
 // Transaction: the caller's, after fix_plans. Locks bundles in the order of their ids and waits for them.
 // Throws:      db::Error.

@@ -11,8 +11,10 @@ namespace queue {
 extern const db::Statement fix_plans_sql;
 extern const db::Statement claim_bundles_sql;
 extern const db::Statement claim_suspect_sql;
+extern const db::Statement is_suspect_waiting_sql;
 extern const db::Statement finish_jobs_sql;
 extern const db::Statement finish_whole_rows_sql;
+extern const db::Statement complete_job_sql;
 extern const db::Statement release_jobs_sql;
 extern const db::Statement release_claims_sql;
 extern const db::Statement register_worker_sql;
@@ -36,6 +38,7 @@ extern const db::Statement read_kinds_sql;
 extern const db::Statement intern_kinds_sql;
 extern const db::Statement read_queues_sql;
 extern const db::Statement declare_queues_sql;
+extern const db::Statement find_handlers_sql;
 extern const db::Statement read_depth_sql;
 
 extern const db::Statement enqueue_job_sql;

@@ -1,6 +1,7 @@
 // The engine's state: what it holds, what is asked of it from outside, when it is done.
 #include "worker/engine.hpp"
 
+#include "db/connection.hpp"
 #include "queue/enqueue.hpp"
 #include "queue/names.hpp"
 #include "queue/plans.hpp"
@@ -15,6 +16,13 @@ namespace worker {
 
 namespace {
 constexpr int quiet_polls = 10;  // the pause between looks, in polls, while notifications arrive
+constexpr std::chrono::milliseconds suspect_patience{2'000};
+
+// Not all workers make room for the same suspect.
+std::chrono::milliseconds between_one_and_two(std::chrono::milliseconds time) {
+    std::random_device random;
+    return time + std::chrono::milliseconds(random() % static_cast<unsigned>(time.count()));
+}
 }  // namespace
 
 Engine::Engine(EngineParts parts)
@@ -30,7 +38,8 @@ Engine::Engine(EngineParts parts)
            parts.config.worker.linger}
       ),
       abandoned_(2 * (parts.config.database.connection.statement_timeout + parts.config.database.connection.grace)),
-      random_(std::random_device{}()) {
+      random_(std::random_device{}()),
+      suspect_turn_(between_one_and_two(suspect_patience)) {
     for (const std::string& name : parts.registry.names()) {
         kinds_[name] = {.kind = parts.registry.find(name), .metrics = &parts.metrics.of_kind(name)};
     }
@@ -68,6 +77,7 @@ asio::awaitable<void> Engine::prepare() {
         RunnableKind& kind = kinds_.find(name.name)->second;
         kinds_by_id_[name.id] = &kind;
         if (kind.kind->policy.own_row) own_row_.push_back(name.id);
+        if (kind.kind->policy.concurrency > 0) limited_kinds_.emplace_back(name.id, &kind);
     }
     take_queues(queues);
 }
@@ -154,6 +164,7 @@ void Engine::lose_leases() {
     progress_.clear();
     releases_.clear();
     abandoned_.clear();
+    unknown_.clear();
     for (const Running& running : running_) running.context->request_stop(jobs::StopReason::lease_lost);
 }
 
@@ -189,6 +200,8 @@ void Engine::enter(Phase phase) {
         }
         if (phase_ >= Phase::closing) {
             for (Running& running : running_) {
+                // What may complete with a transaction may be locked. Should it not, the rescue finds it.
+                if (running.completes && *running.completes != db::TransactionEnd::rolled_back) continue;
                 if (std::exchange(running.handed_back, true)) continue;
                 releases_.push_back({running.row, running.claim, queue::bit(queue::job_number(running.job))});
             }
@@ -211,18 +224,19 @@ Load Engine::load() const {
     load.asked = asked_;
     load.bytes = line_.unstarted_bytes();
     const bool suspect_here = alone_ && line_.running() + line_.unstarted() > 0;  // and nothing may be beside it
-    load.claiming = phase_ == Phase::running && !suspended_ && !suspect_here && !queues_.empty();
+    load.claiming =
+        phase_ == Phase::running && !suspended_ && !suspect_here && !suspect_turn_.holds() && !queues_.empty();
     return load;
 }
 
 bool Engine::is_done() const {
     return phase_ >= Phase::draining && rounds_ == 0 && !sweeping_ && outcomes_.empty() && releases_.empty() &&
-           !abandoned_.is_pending() && (phase_ >= Phase::closing || running_.empty());
+           !abandoned_.is_pending() && (phase_ >= Phase::closing || (running_.empty() && apart_ == 0));
 }
 
 bool Engine::has_ended() const {
     const std::lock_guard lock(mutex_);
-    return slots_ == 0;
+    return slots_ == 0 && apart_ == 0;
 }
 
 queue::WorkerId Engine::worker_id() const {

@@ -9,20 +9,24 @@
 // Thread: every member may be called from any thread; the mutex guards what the slots and the claimer share.
 
 #include "db/pool.hpp"
+#include "db/transaction_end.hpp"
 #include "jobs/handler.hpp"
 #include "queue/claim.hpp"
+#include "queue/handlers.hpp"
 #include "queue/names.hpp"
 #include "queue/workers.hpp"
 #include "worker/abandoned.hpp"
 #include "worker/adaptive_mutex.hpp"
 #include "worker/config.hpp"
 #include "worker/cursors.hpp"
+#include "worker/kinds_elsewhere.hpp"
 #include "worker/line.hpp"
 #include "worker/logging.hpp"
 #include "worker/metrics.hpp"
 #include "worker/outcomes.hpp"
 #include "worker/pacing.hpp"
 #include "worker/progress.hpp"
+#include "worker/suspect_turn.hpp"
 #include "worker/wakeup.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
@@ -39,6 +43,7 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace worker {
@@ -104,11 +109,19 @@ public:
 private:
     struct Running {
         jobs::JobContext* context = nullptr;
+        const HeldBundle* held = nullptr;
         queue::JobId job{};
         queue::RowId row{};
         queue::ClaimNumber claim{};
+        Clock::time_point started;
         bool reported = false;
-        bool handed_back = false;  // its outcome is nobody's business any more
+        bool handed_back = false;          // its outcome is nobody's business any more
+        db::TransactionWatch completes{};  // complete_in was called in this transaction
+    };
+    // An outcome that may have to wait for its row's lock.
+    struct Apart {
+        queue::WorkerId worker{};
+        queue::FinishedRow row;
     };
     // One of the places where jobs run. What it needs for one serves the next: a job costs one lock and no allocation
     // of the engine's own.
@@ -117,7 +130,7 @@ private:
         std::list<Running>::iterator running = node.begin();
         Start start;
         std::optional<jobs::JobContext> context;  // of start's job
-        Clock::time_point started;
+        std::optional<Apart> apart;
     };
     // What one round trip takes along.
     struct Round {
@@ -129,6 +142,7 @@ private:
         queue::ClaimRequest request;
         bool claims = false;
         bool wants_suspect = false;
+        bool looks_for_suspects = false;
         bool clears_hungry = false;
         bool may_overlap = false;
         std::optional<Cursors::Window> sweep;  // looks behind the cursors, beside the other rounds
@@ -140,6 +154,12 @@ private:
         std::vector<queue::RowId> lost;
         std::vector<queue::Bundle> bundles;
         bool alone = false;
+        bool suspect_waits = false;
+    };
+    // Jobs of a kind without a handler here.
+    struct Unknown {
+        queue::Unstarted jobs;
+        queue::KindInQueue of;
     };
 
     Load load() const;  // under the mutex
@@ -155,9 +175,15 @@ private:
     void accept(Round& round, Answer answer);
     void failed(Round round, const db::Error& error);
     void hold(std::shared_ptr<HeldBundle> held, Clock::time_point now);
-    boost::asio::awaitable<void> warn_unknown_kinds();
+    boost::asio::awaitable<void> return_unknown();
+    void hand_back_unstarted();
+    std::vector<queue::KindId> full_kinds(const std::vector<queue::LaneCursor>& lanes);
+    void make_room(RunnableKind& kind);
     bool take_queues(const std::vector<queue::Queue>& queues);
     std::vector<queue::LaneCursor> lanes(const Round& round, Clock::time_point now);
+    bool has_room_for_suspect(const Load& load) const;
+    bool wants_suspect(const Round& round, const Load& load, Clock::time_point now) const;
+    void take_claim(const Round& round, const std::vector<std::shared_ptr<HeldBundle>>& claimed, Clock::time_point now);
     void move_cursors(
         const Round& round, const std::vector<std::shared_ptr<HeldBundle>>& claimed, bool full, Clock::time_point now
     );
@@ -169,6 +195,14 @@ private:
     bool start_next(Slot& slot, Clock::time_point now);
     void end(Slot& slot, jobs::Outcome outcome, Clock::time_point now);
     void report_progress(const jobs::Job& job, const jobs::Progress& progress);
+    Running* find_running(const jobs::Job& job);
+    boost::asio::awaitable<void> complete_in(
+        const jobs::Job& job, db::Session& session, std::optional<boost::json::value> result
+    );
+    bool has_completed(Slot& slot, jobs::Outcome& outcome);
+    void leave(Slot& slot, queue::Leaver leaver, Clock::time_point now);
+    boost::asio::awaitable<void> write_apart(Apart apart);
+    bool is_over(queue::WorkerId worker) const;
     jobs::ContextHooks context_hooks();
     void log_failure(const jobs::Job& job, const queue::Leaver& leaver) const;
     queue::WorkerId worker_id() const;
@@ -200,6 +234,7 @@ private:
     bool asking_suspect_ = false;  // a round that may bring a suspect is: nothing may come beside it
     std::unordered_map<queue::KindId, RunnableKind*> kinds_by_id_;
     std::vector<queue::KindId> own_row_;
+    std::vector<std::pair<queue::KindId, RunnableKind*>> limited_kinds_;
     // After a lost lease one job may run twice here, the older run being told to stop.
     std::list<Running> running_;
     std::vector<queue::Unstarted> releases_;  // interrupted or dropped, to be handed back
@@ -210,18 +245,20 @@ private:
     int slots_ = 0;   // running slot coroutines
     int rounds_ = 0;  // round trips on their way
     int asked_ = 0;   // jobs that they ask for
+    int apart_ = 0;   // outcomes that are written by themselves
     Phase phase_ = Phase::running;
-    bool suspended_ = false;                                   // without leases until adopt()
-    bool hungry_ = false;                                      // producers notify this worker
-    Clock::time_point full_since_{};                           // since when claims come back full
-    bool alone_ = false;                                       // a suspect runs: nothing beside it
-    std::set<queue::KindId> unknown_kinds_;                    // claimed without a handler, not yet told
-    std::map<queue::KindId, Clock::time_point> told_unknown_;  // when each was told last
-    Clock::time_point next_suspect_{};                         // at a wake-up, which a rescue sends
-    Clock::time_point next_idle_suspect_{};                    // without one: rarer and rarer
+    bool suspended_ = false;          // without leases until adopt()
+    bool hungry_ = false;             // producers notify this worker
+    Clock::time_point full_since_{};  // since when claims come back full
+    bool alone_ = false;              // a suspect runs: nothing beside it
+    SuspectTurn suspect_turn_;
+    std::vector<Unknown> unknown_;  // claimed without a handler, to be given back
+    KindsElsewhere elsewhere_;
+    Clock::time_point next_suspect_{};       // at a wake-up, which a rescue sends
+    Clock::time_point next_idle_suspect_{};  // without one: rarer and rarer
     double jobs_per_row_ = 1.0;
     Clock::duration quickest_round_trip_{0
-    };                                 // of a statement that does nothing: what looks take besides is the server's work
+    };  // of a statement that does nothing: what looks take besides is the server's work
     std::size_t first_queue_ = 0;      // rotates, so that queues of one priority take turns
     Clock::time_point quiet_until_{};  // after a failed round
     std::chrono::milliseconds retry_delay_{0};

@@ -16,7 +16,7 @@ namespace worker {
 namespace {
 
 constexpr std::chrono::milliseconds unknown_kind_snooze{10'000};
-constexpr std::chrono::minutes unknown_kind_pause{1};  // between two warnings about one kind
+constexpr std::chrono::milliseconds brief_snooze{1'000};  // until another worker takes the job
 
 // The trace context of the enqueue call, from the row's meta.
 std::string traceparent_of(const std::string& meta) {
@@ -58,31 +58,40 @@ void Engine::accept(Round& round, Answer answer) {
     finish_otherwise(std::move(round.whole), answer.unfinished, now);
     // Unless another round, which was on its way, has come back short since.
     if (round.clears_hungry && full_since_ < round.sent) hungry_ = false;
-    if (!round.claims) {
+    if (round.looks_for_suspects) suspect_turn_.looked(answer.suspect_waits, now);
+    if (round.wants_suspect) suspect_turn_.claimed(answer.alone, now);
+    alone_ = alone_ || answer.alone;
+    if (round.claims) {
+        take_claim(round, claimed, now);
+    } else {
         move_cursors(round, claimed, false, now);
-        return;
     }
+    for (std::shared_ptr<HeldBundle>& held : claimed) hold(std::move(held), now);
+    if (answer.alone && line_.unstarted() == 0) suspect_turn_.end(now);  // cancelled, or without a handler here
+    // Stopping began while the claim was on its way, or room is made for a suspect.
+    if (phase_ != Phase::running || (suspect_turn_.holds() && !alone_)) hand_back_unstarted();
+}
+
+// What a claim says of the line it came from. Under the mutex.
+void Engine::take_claim(
+    const Round& round, const std::vector<std::shared_ptr<HeldBundle>>& claimed, Clock::time_point now
+) {
     int jobs = 0;
     for (const auto& held : claimed) jobs += queue::count(held->bundle.pending);
     if (!claimed.empty()) {
         const double seen = static_cast<double>(jobs) / static_cast<double>(claimed.size());
         jobs_per_row_ = std::max(1.0, (jobs_per_row_ + seen) / 2);
+        suspect_turn_.worked(now);
     }
-    alone_ = alone_ || answer.alone;
     // As many rows as it might look at, with fewer jobs than guessed, is no empty line either.
     const bool more = !claimed.empty() && claimed.front()->bundle.more;
     const bool full = jobs >= round.request.jobs || static_cast<int>(claimed.size()) >= round.request.rows || more;
     move_cursors(round, claimed, full, now);
     parts_.metrics.count_claim(jobs);
-    if (!round.sweep) {
-        pacing_.claimed(full ? jobs : round.request.jobs, jobs, now);
-        hungry_ = hungry_ || !full;  // the claim's statement said so in the database
-        if (!full) full_since_ = now;
-    }
-    for (std::shared_ptr<HeldBundle>& held : claimed) hold(std::move(held), now);
-    if (phase_ == Phase::running) return;
-    // Stopping began while the claim was on its way.
-    for (queue::Unstarted& unstarted : line_.drop_unstarted()) releases_.push_back(unstarted);
+    if (round.sweep) return;
+    pacing_.claimed(full ? jobs : round.request.jobs, jobs, now);
+    hungry_ = hungry_ || !full;  // the claim's statement said so in the database
+    if (!full) full_since_ = now;
 }
 
 void Engine::move_cursors(
@@ -114,24 +123,14 @@ void Engine::hold(std::shared_ptr<HeldBundle> held, Clock::time_point now) {
     const queue::Bundle& bundle = held->bundle;
     const queue::Mask cancelled = bundle.cancel_requested & bundle.pending;
     const queue::Mask pending = bundle.pending & ~cancelled;
-    const auto leave_all =
-        [&](queue::Mask jobs, queue::Leave as, const std::string& text, std::chrono::milliseconds after) {
-            for (int n = 0; n < queue::max_bundle_jobs; ++n) {
-                if ((jobs & queue::bit(n)) != 0)
-                    outcomes_.leave(bundle.id, held->claim, {n, as, text, after}, false, now);
-            }
-        };
-    leave_all(cancelled, queue::Leave::cancel, "cancelled before it started", {});
+    for (int n = 0; n < queue::max_bundle_jobs; ++n) {
+        if ((cancelled & queue::bit(n)) == 0) continue;
+        outcomes_.leave(bundle.id, held->claim, {n, queue::Leave::cancel, "cancelled before it started"}, false, now);
+    }
     const auto kind = kinds_by_id_.find(bundle.kind);
     if (kind == kinds_by_id_.end()) {
         // Whoever serves a queue claims every kind of it, so that no kind can block the line.
-        leave_all(pending, queue::Leave::snooze, {}, unknown_kind_snooze);
-        parts_.metrics.count_unknown_kind(queue::count(pending));
-        const auto [told, first] = told_unknown_.try_emplace(bundle.kind, now);
-        if (first || now - told->second > unknown_kind_pause) {
-            told->second = now;
-            unknown_kinds_.insert(bundle.kind);
-        }
+        if (pending != 0) unknown_.push_back({{bundle.id, held->claim, pending}, {bundle.kind, bundle.queue}});
         return;
     }
     held->kind = kind->second;
@@ -141,22 +140,43 @@ void Engine::hold(std::shared_ptr<HeldBundle> held, Clock::time_point now) {
     if (held->unstarted != 0) line_.add(std::move(held));
 }
 
-asio::awaitable<void> Engine::warn_unknown_kinds() {
-    std::set<queue::KindId> unknown;
+// Gives back the jobs of kinds without a handler here: for a moment where another worker has it.
+asio::awaitable<void> Engine::return_unknown() {
+    std::vector<Unknown> unknown;
+    std::vector<queue::KindInQueue> asked;
     {
         const std::lock_guard lock(mutex_);
-        unknown = std::exchange(unknown_kinds_, {});
+        unknown = std::exchange(unknown_, {});
+        for (const Unknown& one : unknown) {
+            if (elsewhere_.known(one.of, Clock::now()) || std::ranges::find(asked, one.of) != asked.end()) continue;
+            asked.push_back(one.of);
+        }
     }
     if (unknown.empty()) co_return;
-    try {
-        db::Session session = co_await parts_.pool.checkout();
-        const std::vector<queue::KindName> names = co_await queue::read_kinds(session);
-        for (const queue::KindName& name : names) {
-            if (unknown.contains(name.id))
-                log(LogLevel::warn, "no handler for this kind: its jobs are snoozed", {{"kind", name.name}});
+    std::vector<queue::Handlers> answers;
+    if (!asked.empty()) {
+        try {
+            db::Session session = co_await parts_.pool.checkout();
+            answers = co_await queue::find_handlers(session, asked);
+        } catch (const db::Error&) {
+            // The next claim of such a kind asks again; the claims themselves tell of the database.
         }
-    } catch (const db::Error&) {
-        // The next claim of such a kind warns; the claims themselves tell of the database.
+    }
+    const std::lock_guard lock(mutex_);
+    const auto now = Clock::now();
+    for (const queue::Handlers& of : answers) {
+        if (!elsewhere_.learn(of.of, of.any_live, now)) continue;
+        if (of.any_live) {
+            log(LogLevel::info, "no handler for this kind here: its jobs are left to others", {{"kind", of.kind}});
+        } else {
+            log(LogLevel::warn, "no handler for this kind: its jobs are snoozed", {{"kind", of.kind}});
+        }
+    }
+    for (Unknown& one : unknown) {
+        const bool elsewhere = elsewhere_.known(one.of, now).value_or(false);
+        one.jobs.after = elsewhere ? brief_snooze : unknown_kind_snooze;
+        parts_.metrics.count_unknown_kind(queue::count(one.jobs.jobs));
+        if (!suspended_) releases_.push_back(one.jobs);
     }
 }
 

@@ -35,6 +35,13 @@ asio::awaitable<std::vector<queue::Bundle>> claim(
     co_return co_await queue::claim_bundles(session, request);
 }
 
+asio::awaitable<bool> look_for_suspects(
+    db::Session& session, const std::vector<queue::LaneCursor>& lanes, bool wanted
+) {
+    if (!wanted) co_return false;
+    co_return co_await queue::is_suspect_waiting(session, lanes);
+}
+
 asio::awaitable<void> report(
     db::Session& session, queue::WorkerId worker, const std::vector<queue::TaskProgress>& progress
 ) {
@@ -92,12 +99,14 @@ asio::awaitable<Engine::Answer> Engine::exchange(Round& round) {
         queue::finish_jobs(session, round.worker, round.finished, keep_),
         release(session, round.worker, round.released),
         report(session, round.worker, round.progress),
+        look_for_suspects(session, round.request.lanes, round.looks_for_suspects),
         clear_hungry(session, round.worker, round.clears_hungry),  // before the claim, which may set it again
         claim(session, round.request, round.claims)
     );
     answer.unfinished = std::move(std::get<1>(answers));
     answer.lost = std::move(std::get<2>(answers));
-    answer.bundles = std::move(std::get<6>(answers));
+    answer.suspect_waits = std::get<5>(answers);
+    answer.bundles = std::move(std::get<7>(answers));
     if (round.wants_suspect && answer.bundles.empty()) {
         queue::ClaimRequest request = round.request;
         auto alone = co_await db::pipelined(
@@ -136,7 +145,7 @@ asio::awaitable<void> Engine::settle(Round round) {
         }
     }
     if (failure) failed(std::move(round), *failure);
-    co_await warn_unknown_kinds();
+    co_await return_unknown();
     const std::lock_guard lock(mutex_);
     if (sweeps) {
         sweeping_ = false;
@@ -172,7 +181,8 @@ void Engine::failed(Round round, const db::Error& error) {
         outcomes_.put_back(std::move(round.finished), now);
         for (queue::Unstarted& back : round.released) releases_.push_back(back);
         for (queue::TaskProgress& progress : round.progress) progress_.put_back(std::move(progress));
-        if (round.claims && error.is_connection_lost()) abandoned_.add(round.request.claim, now);
+        if ((round.claims || round.wants_suspect) && error.is_connection_lost())
+            abandoned_.add(round.request.claim, now);
     }
     retry_delay_ = std::clamp(retry_delay_ * 2, first_retry, longest_retry);
     const double jitter = std::uniform_real_distribution<double>(0.75, 1.25)(random_);

@@ -28,15 +28,39 @@ std::optional<Engine::Clock::time_point> Engine::next_round(Clock::time_point no
     if (!releases_.empty() && can_release()) by(now);
     by(progress_.due());
     by(abandoned_.due());
-    if (load.running >= parts_.config.worker.concurrency && line_.oldest()) by(*line_.oldest() + prefetch_age);
+    const bool all_busy = load.running >= parts_.config.worker.concurrency;
+    if (const auto oldest = all_busy ? line_.oldest() : line_.oldest_held_back()) by(*oldest + prefetch_age);
+    if (load.claiming && load.running > 0) by(suspect_turn_.next_look());
+    by(suspect_turn_.limit());
+    if (suspect_turn_.holds() && has_room_for_suspect(load)) by(now);
     if (due) due = std::max(*due, quiet_until_);
     return due;
 }
 
-// Jobs were claimed for slots that turned out to be busy: others may have them. Under the mutex.
+// Jobs were claimed for slots that turned out to be busy, or that a limit closes: others may have them. Under the
+// mutex.
 void Engine::hand_back_aged(Clock::time_point now) {
-    if (line_.running() < parts_.config.worker.concurrency) return;
-    for (queue::Unstarted& aged : line_.drop_unstarted(now - prefetch_age)) releases_.push_back(aged);
+    const bool all_busy = line_.running() >= parts_.config.worker.concurrency;
+    const auto aged = now - prefetch_age;
+    for (queue::Unstarted& back : all_busy ? line_.drop_unstarted(aged) : line_.drop_held_back(aged))
+        releases_.push_back(back);
+}
+
+// Under the mutex.
+void Engine::hand_back_unstarted() {
+    for (queue::Unstarted& unstarted : line_.drop_unstarted()) releases_.push_back(unstarted);
+}
+
+// Under the mutex.
+bool Engine::has_room_for_suspect(const Load& load) const {
+    return phase_ == Phase::running && load.running + load.unstarted == 0 && load.rounds == 0 && !sweeping_;
+}
+
+// Under the mutex.
+bool Engine::wants_suspect(const Round& round, const Load& load, Clock::time_point now) const {
+    if (!has_room_for_suspect(load)) return false;
+    if (suspect_turn_.holds()) return true;
+    return round.claims && now >= (pacing_.is_woken() ? next_suspect_ : next_idle_suspect_);
 }
 
 // Interrupted jobs go back as the tails of their rows: not while others of their row may still run.
@@ -48,6 +72,7 @@ Engine::Round Engine::plan(Clock::time_point now) {
     const std::lock_guard lock(mutex_);
     Round round;
     round.worker = worker_;
+    if (suspect_turn_.limit() && *suspect_turn_.limit() <= now) suspect_turn_.end(now);
     const Load load = this->load();
     // Rows of which jobs still run or wait may linger, while there is other work.
     const bool in_haste = phase_ != Phase::running || load.startable == 0;
@@ -62,8 +87,9 @@ Engine::Round Engine::plan(Clock::time_point now) {
     round.claims = wanted > 0;
     ++rounds_;
     if (progress_.due() && *progress_.due() <= now) round.progress = progress_.take(now);
-    if (round.claims && load.running == 0 && load.unstarted == 0 && load.rounds == 0 && !sweeping_ &&
-        now >= (pacing_.is_woken() ? next_suspect_ : next_idle_suspect_)) {
+    if (suspect_turn_.next_look() && *suspect_turn_.next_look() <= now && load.running > 0 && load.claiming)
+        round.looks_for_suspects = true;
+    if (wants_suspect(round, load, now)) {
         round.wants_suspect = true;
         asking_suspect_ = true;
         next_suspect_ = now + suspect_interval;
@@ -71,7 +97,10 @@ Engine::Round Engine::plan(Clock::time_point now) {
     }
     round.sent = now;
     round.clears_hungry = hungry_ && !pacing_.is_hungry() && now - full_since_ > full_enough;
-    if (!round.claims) return round;
+    if (!round.claims) {
+        if (round.wants_suspect || round.looks_for_suspects) request(round, 0, now);
+        return round;
+    }
     pacing_.asked();
     asked_ += wanted;
     round.may_overlap = !pacing_.is_hungry() && !round.wants_suspect;
@@ -120,6 +149,28 @@ void Engine::request(Round& round, int wanted, Clock::time_point now) {
     round.request.rows = std::max(1, static_cast<int>(std::ceil(wanted / jobs_per_row_)));
     round.request.own_row = own_row_;
     round.request.lanes = lanes(round, now);
+    round.request.skipped = full_kinds(round.request.lanes);
+}
+
+// Kinds whose limit is reached here: their jobs stay in the line, for others. Under the mutex.
+std::vector<queue::KindId> Engine::full_kinds(const std::vector<queue::LaneCursor>& lanes) {
+    std::vector<queue::KindId> full;
+    for (const auto& [id, kind] : limited_kinds_) {
+        if (!kind->is_full()) continue;
+        full.push_back(id);
+        for (const queue::LaneCursor& lane : lanes)
+            kind->skipped_after = std::min(kind->skipped_after.value_or(lane.after), lane.after);
+    }
+    return full;
+}
+
+// A job of the kind has ended: what claims passed over is wanted again. Under the mutex.
+void Engine::make_room(RunnableKind& kind) {
+    if (!kind.skipped_after || kind.is_full()) return;
+    if (!cursors_.is_costly()) cursors_.step_back(queue::RowId{static_cast<std::int64_t>(*kind.skipped_after) + 1});
+    kind.skipped_after.reset();
+    cursors_.woken();
+    pacing_.wake();
 }
 
 std::vector<queue::LaneCursor> Engine::lanes(const Round& round, Clock::time_point now) {

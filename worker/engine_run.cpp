@@ -85,9 +85,15 @@ bool Engine::start_next(Slot& slot, Clock::time_point now) {
         slot.context.emplace(std::move(job), &hooks_);
     }
     slot.start = std::move(*start);
-    slot.started = now;
     if (const auto& timeout = held.kind->kind->policy.timeout) slot.context->set_deadline(now + *timeout);
-    slot.node.front() = {&*slot.context, id, held.bundle.id, held.claim};
+    slot.node.front() = {
+        .context = &*slot.context,
+        .held = slot.start.held.get(),
+        .job = id,
+        .row = held.bundle.id,
+        .claim = held.claim,
+        .started = now
+    };
     running_.splice(running_.end(), slot.node);
     return true;
 }
@@ -107,6 +113,11 @@ asio::awaitable<void> Engine::run_slot() {
             outcome = co_await slot.start.held->kind->kind->handler(*slot.context);
         } catch (const jobs::ArgsError& error) {
             outcome = jobs::Discard{error.what()};
+        } catch (const jobs::ResultError& error) {
+            outcome = jobs::Discard{error.what()};
+        } catch (const jobs::LeaseLost& error) {
+            slot.context->request_stop(jobs::StopReason::lease_lost);
+            outcome = jobs::Retry{error.what(), {}};
         } catch (const std::exception& error) {
             outcome = jobs::Retry{error.what(), {}};
         } catch (...) {
@@ -121,6 +132,10 @@ asio::awaitable<void> Engine::run_slot() {
             flush_now = outcomes_.jobs() <= 1 || line_.unstarted() == 0;
             has_job = start_next(slot, now);
         }
+        if (slot.apart) {
+            Apart apart = *std::exchange(slot.apart, std::nullopt);
+            asio::co_spawn(parts_.executor, write_apart(std::move(apart)), asio::detached);
+        }
         if (flush_now) wakeup_.notify();
         if (now < let_others) continue;
         co_await asio::post(asio::use_awaitable);
@@ -133,13 +148,21 @@ asio::awaitable<void> Engine::run_slot() {
 void Engine::end(Slot& slot, jobs::Outcome outcome, Clock::time_point now) {
     HeldBundle& held = *slot.start.held;
     const int n = slot.start.n;
-    const std::chrono::nanoseconds took = now - slot.started;
-    line_.ended(held, n);
-    if (held.bundle.strikes > 0) alone_ = false;
     slot.node.splice(slot.node.begin(), running_, slot.running);
     const Running& running = slot.node.front();
+    const std::chrono::nanoseconds took = now - running.started;
+    line_.ended(held, n);
+    make_room(*held.kind);
+    if (held.bundle.strikes > 0) {
+        alone_ = false;
+        suspect_turn_.end(now);
+    }
     const jobs::StopReason stopped = slot.context->stop_reason();
     const jobs::Job& job = slot.context->job();
+    if (has_completed(slot, outcome)) {
+        held.kind->tally.add(AttemptEnd::completed, took);
+        return;
+    }
     if (running.handed_back) return;
     progress_.forget(job.id);
     const bool completed = std::holds_alternative<jobs::Complete>(outcome);
@@ -149,8 +172,12 @@ void Engine::end(Slot& slot, jobs::Outcome outcome, Clock::time_point now) {
     }
     if (stopped == jobs::StopReason::shutdown && !completed) {
         // A polite stop is no failure: the job goes back, its attempt refunded.
-        releases_.push_back({held.bundle.id, held.claim, queue::bit(n)});
         held.kind->tally.add(AttemptEnd::released, took);
+        if (running.completes) {
+            leave(slot, {n, queue::Leave::snooze}, now);
+        } else {
+            releases_.push_back({held.bundle.id, held.claim, queue::bit(n)});
+        }
         return;
     }
     const Attempt attempt{n, held.bundle.attempt, job.max_attempts, stopped};
@@ -162,7 +189,7 @@ void Engine::end(Slot& slot, jobs::Outcome outcome, Clock::time_point now) {
     if (leaver) {
         leaver->took = std::chrono::duration_cast<std::chrono::milliseconds>(took);
         log_failure(job, *leaver);
-        outcomes_.leave(held.bundle.id, held.claim, std::move(*leaver), running.reported, now);
+        leave(slot, std::move(*leaver), now);
     } else {
         held.uncompleted &= ~queue::bit(n);
         outcomes_.complete(held.bundle.id, held.claim, n, running.reported, held.uncompleted == 0, now);
@@ -173,9 +200,8 @@ void Engine::report_progress(const jobs::Job& job, const jobs::Progress& progres
     bool first = false;
     {
         const std::lock_guard lock(mutex_);
-        const auto running =
-            std::ranges::find_if(running_, [&](const Running& one) { return &one.context->job() == &job; });
-        if (running == running_.end() || running->handed_back) return;
+        Running* const running = find_running(job);
+        if (running == nullptr || running->handed_back || running->completes) return;
         first = !progress_.due();
         running->reported = true;
         progress_.report(
@@ -199,7 +225,10 @@ jobs::ContextHooks Engine::context_hooks() {
                     line,
                     job_fields(job, worker_id()));
             },
-        .checkout = [this] { return parts_.pool.checkout(); },
+        .checkout = [this](std::source_location where) { return parts_.pool.checkout(where); },
+        .complete_in = [this](
+                           const jobs::Job& job, db::Session& session, std::optional<boost::json::value> result
+                       ) { return complete_in(job, session, std::move(result)); },
     };
 }
 

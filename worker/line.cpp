@@ -84,10 +84,19 @@ void Line::remove(HeldBundle& held, Mask jobs) {
 }
 
 std::vector<queue::Unstarted> Line::drop_unstarted(Time before) {
+    return drop(before, false);
+}
+
+std::vector<queue::Unstarted> Line::drop_held_back(Time before) {
+    if (!limited_) return {};
+    return drop(before, true);
+}
+
+std::vector<queue::Unstarted> Line::drop(Time before, bool held_back_only) {
     std::vector<queue::Unstarted> dropped;
     for (auto& lane : by_priority_) {
         for (const auto& held : lane) {
-            if (held->unstarted == 0 || held->since >= before) continue;
+            if (held->unstarted == 0 || held->since >= before || (held_back_only && may_start(*held))) continue;
             dropped.push_back({held->bundle.id, held->claim, held->unstarted});
             remove(*held, held->unstarted);
         }
@@ -102,9 +111,20 @@ bool Line::has_room(queue::QueueId queue) const {
 }
 
 std::optional<Line::Time> Line::oldest() const {
+    return oldest(false);
+}
+
+std::optional<Line::Time> Line::oldest_held_back() const {
+    if (!limited_) return std::nullopt;
+    return oldest(true);
+}
+
+std::optional<Line::Time> Line::oldest(bool held_back_only) const {
     std::optional<Time> oldest;
     for (const auto& lane : by_priority_) {
-        const auto first = std::ranges::find_if(lane, [](const auto& held) { return held->unstarted != 0; });
+        const auto first = std::ranges::find_if(lane, [&](const auto& held) {
+            return held->unstarted != 0 && !(held_back_only && may_start(*held));
+        });
         if (first != lane.end()) oldest = std::min(oldest.value_or((*first)->since), (*first)->since);
     }
     return oldest;

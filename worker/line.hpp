@@ -27,7 +27,11 @@ struct RunnableKind {
     const KindMetrics* metrics = nullptr;
     int running = 0;
     int unstarted = 0;
-    AttemptTally tally{};  // not yet told to `metrics`
+    AttemptTally tally{};                         // not yet told to `metrics`
+    std::optional<queue::RowId> skipped_after{};  // claims passed over its jobs, from this row on
+
+    // Whether its limit leaves no room for jobs that are not here yet.
+    bool is_full() const { return kind->policy.concurrency > 0 && running + unstarted >= kind->policy.concurrency; }
 };
 
 // What a queue's jobs are doing here.
@@ -72,6 +76,8 @@ public:
 
     // Takes out every job that was not started, or only those claimed before a time: to be handed back.
     std::vector<queue::Unstarted> drop_unstarted(Time before = Time::max());
+    // Of those only the ones that the limit of their kind or queue holds back.
+    std::vector<queue::Unstarted> drop_held_back(Time before);
     // Takes these jobs of a claimed row out: cancelled before they started, or their lease is lost. Answers those it
     // found.
     queue::Mask drop(queue::RowId row, queue::ClaimNumber claim, queue::Mask jobs);
@@ -79,6 +85,7 @@ public:
     bool has_room(queue::QueueId queue) const;
     // When the oldest of those was claimed that were not started; nothing when there are none.
     std::optional<Time> oldest() const;
+    std::optional<Time> oldest_held_back() const;  // of those that a limit holds back
 
     int unstarted() const { return unstarted_; }
     std::size_t unstarted_bytes() const { return unstarted_bytes_; }  // of args of rows with jobs not started
@@ -89,6 +96,8 @@ public:
 private:
     bool may_start(const HeldBundle& held) const;
     void remove(HeldBundle& held, queue::Mask jobs);
+    std::vector<queue::Unstarted> drop(Time before, bool held_back_only);
+    std::optional<Time> oldest(bool held_back_only) const;
 
     std::array<std::deque<std::shared_ptr<HeldBundle>>, 10> by_priority_;  // as claimed
     bool limited_ = false;                                                 // some kind or queue here has a limit

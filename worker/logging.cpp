@@ -15,6 +15,7 @@ namespace worker {
 
 namespace {
 
+constexpr std::size_t most_texts = 16;  // about one trouble
 constexpr std::array<std::string_view, 7> level_words{"trace", "debug", "info", "warn", "error", "fatal", "off"};
 
 spdlog::level::level_enum spdlog_level(LogLevel level) {
@@ -85,19 +86,27 @@ Fields job_fields(const jobs::Job& job, queue::WorkerId worker) {
 }
 
 std::optional<std::int64_t> SayOnce::next(std::string_view text) {
+    std::string blind;  // to numbers
+    for (const char letter : text) {
+        const bool digit = letter >= '0' && letter <= '9';
+        if (!digit) {
+            blind += letter;
+        } else if (!blind.ends_with('#')) {
+            blind += '#';
+        }
+    }
     const std::lock_guard lock(mutex_);
-    if (last_ == text) {
-        ++repeats_;
+    if (said_.size() == most_texts || !said_.insert(std::move(blind)).second) {
+        ++passed_over_;
         return {};
     }
-    last_ = text;
-    return std::exchange(repeats_, 0);
+    return std::exchange(passed_over_, 0);
 }
 
 bool SayOnce::clear() {
     const std::lock_guard lock(mutex_);
-    repeats_ = 0;
-    return std::exchange(last_, std::nullopt).has_value();
+    passed_over_ = 0;
+    return !std::exchange(said_, {}).empty();
 }
 
 void log_once(SayOnce& once, LogLevel level, std::string_view message, Fields fields) {

@@ -14,6 +14,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -65,21 +66,22 @@ bool is_logged(LogLevel level);
 // job_id, kind, attempt, batch_id when it is of a batch, worker_id.
 Fields job_fields(const jobs::Job& job, queue::WorkerId worker);
 
-// Remembers the last thing said about one subject, so that an error which repeats is said once until it changes.
+// Remembers what was said about one subject, so that an error which repeats is said once until all is well again. Texts
+// that differ in their numbers alone are the same; after sixteen different ones nothing more is said.
 class SayOnce {
 public:
-    // How often the last text was repeated in silence, when `text` is another; empty when it is the same again.
+    // How many texts were passed over since the last one that was said, when `text` is to be said; else empty.
     std::optional<std::int64_t> next(std::string_view text);
     // The subject is in order again: the next text is new, whatever it is. Answers whether anything was wrong.
     bool clear();
 
 private:
     std::mutex mutex_;
-    std::optional<std::string> last_;  // guarded by mutex_
-    std::int64_t repeats_ = 0;         // guarded by mutex_
+    std::set<std::string> said_;    // guarded by mutex_
+    std::int64_t passed_over_ = 0;  // guarded by mutex_
 };
 
-// Writes the line when it is new, with the field `repeated`, how often the line before it came again, unless zero.
+// Writes the line when it is new, with the field `repeated`, how many were passed over before it, unless none.
 void log_once(SayOnce& once, LogLevel level, std::string_view message, Fields fields = {});
 
 }  // namespace worker

@@ -198,22 +198,28 @@ asio::awaitable<void> Maintenance::declare_dead(const std::vector<queue::SeenBea
 }
 
 asio::awaitable<void> Maintenance::rescue() {
-    db::Session session = co_await pool_.checkout();
-    for (int round = 0; round < most_rounds; ++round) {
-        const auto answers =
-            co_await db::pipelined(session, queue::fix_plans(session), queue::rescue_jobs(session, rescue_rows));
-        const queue::Rescued& rescued = std::get<1>(answers);
-        if (rescued.rows == 0) break;
-        metrics_.count_rescues(rescued.jobs);
-        log(LogLevel::warn,
-            "jobs of dead workers rescued",
-            {{"jobs", rescued.jobs},
-             {"suspects", rescued.suspects},
-             {"quarantined", rescued.quarantined},
-             {"cancelled", rescued.cancelled}});
-        engine_.came_back(queue::RowId{});
-        if (rescued.rows < rescue_rows) break;
+    queue::Rescued all;
+    {
+        db::Session session = co_await pool_.checkout();
+        for (int round = 0; round < most_rounds; ++round) {
+            const auto answers =
+                co_await db::pipelined(session, queue::fix_plans(session), queue::rescue_jobs(session, rescue_rows));
+            const queue::Rescued& rescued = std::get<1>(answers);
+            all.rows += rescued.rows;
+            all.jobs += rescued.jobs;
+            all.suspects += rescued.suspects;
+            all.quarantined += rescued.quarantined;
+            all.cancelled += rescued.cancelled;
+            if (rescued.rows < rescue_rows) break;
+        }
     }
+    if (all.rows == 0) co_return;
+    metrics_.count_rescues(all.jobs);
+    log(LogLevel::warn,
+        "jobs of dead workers rescued",
+        {{"jobs", all.jobs}, {"suspects", all.suspects}, {"quarantined", all.quarantined}, {"cancelled", all.cancelled}}
+    );
+    engine_.came_back(queue::RowId{});
 }
 
 }  // namespace worker

@@ -24,6 +24,10 @@ using namespace std::chrono_literals;
 
 namespace worker {
 
+namespace {
+constexpr std::chrono::seconds leaving_start = 2s;  // for a start that was told to stop
+}  // namespace
+
 Process::Process(const RunRequest& request)
     : request_(request),
       config_(request.config.config),
@@ -47,7 +51,13 @@ db::Hooks Process::hooks() {
     };
     hooks.on_connect_failure = [this, counted = hooks.on_connect_failure](const db::Error& error) {
         counted(error);
+        connects_fail_ = true;
         log_once(connect_trouble_, LogLevel::warn, "cannot connect", {{"error", error.what()}});
+    };
+    // Whoever waited got a connection.
+    hooks.on_checkout = [this, counted = hooks.on_checkout](std::chrono::nanoseconds waited) {
+        if (counted) counted(waited);
+        if (waited.count() > 0 && connects_fail_.exchange(false)) connect_trouble_.clear();
     };
     if (config_.database.echo) {
         hooks.on_statement = [counted = hooks.on_statement](
@@ -95,7 +105,7 @@ void Process::write_ready_file() const {
     std::rename(temporary.c_str(), request_.ready_file.c_str());
 }
 
-asio::awaitable<bool> Process::start() {
+asio::awaitable<void> Process::start() {
     std::optional<StartRefused> refused;
     try {
         const queue::WorkerId worker =
@@ -112,12 +122,27 @@ asio::awaitable<bool> Process::start() {
         log(LogLevel::error, refused->what());
         exit_code_ = refused->exit_code();
     }
-    co_return !refused;
+    up_ = !refused;
+    start_ended_ = true;
+}
+
+// A start that was told to stop may still wait for the server, or for a migration of another's.
+asio::awaitable<void> Process::wait_for_start() {
+    std::optional<Stopping::Time> limit;
+    while (!start_ended_) {
+        if (stop_asked_ && !limit) limit = Stopping::Time::clock::now() + leaving_start;
+        if (limit && Stopping::Time::clock::now() >= *limit) {
+            log(LogLevel::warn, "told to stop while starting: whatever the start waits for is left");
+            co_return;
+        }
+        co_await changed_.wait_until(limit);
+    }
 }
 
 asio::awaitable<void> Process::supervise() {
-    const bool up = co_await start();
-    if (up) {
+    spawn(control_context_, start());
+    co_await wait_for_start();
+    if (up_ && !stopping_.has_begun()) {
         spawn(control_context_, control_.beat());
         spawn(control_context_, control_.listen());
         spawn(control_context_, control_.watch_deadlines());

@@ -40,11 +40,13 @@ private:
     db::Hooks hooks();
     EndpointCallbacks endpoint_callbacks();
     boost::asio::awaitable<void> supervise();
-    boost::asio::awaitable<bool> start();
+    boost::asio::awaitable<void> start();
+    boost::asio::awaitable<void> wait_for_start();
     boost::asio::awaitable<void> stop();
     boost::asio::awaitable<void> wait_for_engine();
     boost::asio::awaitable<void> sign_off();
     void watch_signals();
+    void promise_to_end() const;
     void write_ready_file() const;
     // Runs a loop until it ends by itself; it never throws.
     template <class Context>
@@ -63,6 +65,7 @@ private:
     const jobs::Registry registry_;
     Metrics metrics_;
     SayOnce connect_trouble_;
+    std::atomic<bool> connects_fail_ = false;
     boost::asio::io_context main_;
     boost::asio::io_context control_context_{1};
     db::Pool pool_;
@@ -76,7 +79,9 @@ private:
     std::optional<Endpoints> endpoints_;
     std::atomic<bool> stop_asked_ = false;
     std::atomic<bool> started_ = false;
-    bool registered_ = false;  // only on the control thread
+    bool registered_ = false;   // only on the control thread
+    bool start_ended_ = false;  // only on the control thread
+    bool up_ = false;           // only on the control thread
     std::atomic<bool> engine_done_ = false;
     std::atomic<int> loops_ = 0;
     int exit_code_ = exit_ok;

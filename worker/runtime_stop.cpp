@@ -5,6 +5,8 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
+#include <thread>
 
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
@@ -14,7 +16,20 @@ namespace worker {
 namespace {
 constexpr std::chrono::seconds signing_off = 2s;
 constexpr std::chrono::seconds last_writes = 5s;  // for what is unwritten once everything has stopped
+constexpr std::chrono::seconds draining = 1s;
+constexpr std::chrono::seconds margin = 2s;
 }  // namespace
+
+// Everything on the way out has its limit, but for what only an orderly end of the process waits for: a name server
+// that does not answer, a destructor.
+void Process::promise_to_end() const {
+    const auto limit =
+        config_.shutdown.soft + config_.shutdown.hard + 2 * last_writes + signing_off + draining + margin;
+    std::thread([limit] {
+        std::this_thread::sleep_for(limit);
+        std::_Exit(exit_failed);
+    }).detach();
+}
 
 void Process::watch_signals() {
     signals_.async_wait([this](boost::system::error_code error, int signal) {
@@ -22,7 +37,7 @@ void Process::watch_signals() {
         log(LogLevel::info,
             stopping_.has_begun() ? "signal: skipping ahead" : "signal: stopping",
             {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
-        stop_asked_ = true;
+        if (!stop_asked_.exchange(true)) promise_to_end();
         stopping_.signal(Stopping::Time::clock::now());
         changed_.notify();
         watch_signals();
@@ -42,7 +57,7 @@ asio::awaitable<void> Process::stop() {
         while (loops_ > 0 && Stopping::Time::clock::now() < limit) co_await changed_.wait_until(limit);
     }
     if (registered_) co_await sign_off();
-    co_await pool_.drain(Stopping::Time::clock::now() + 1s);
+    co_await pool_.drain(Stopping::Time::clock::now() + draining);
     if (endpoints_) endpoints_->close();
     log(LogLevel::info, "stopped");
     signals_.cancel();

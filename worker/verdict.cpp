@@ -31,6 +31,12 @@ queue::Leaver failed(
 
 }  // namespace
 
+std::optional<std::string> result_problem(std::string_view result, const VerdictLimits& limits) {
+    if (result.size() <= limits.result) return std::nullopt;
+    return "the result has " + std::to_string(result.size()) + " bytes; limits.result is " +
+           std::to_string(limits.result);
+}
+
 std::string clean_text(std::string_view text, std::size_t limit) {
     std::string clean;
     jobs::append_valid_utf8(clean, text);
@@ -57,14 +63,8 @@ std::optional<queue::Leaver> verdict(
             if constexpr (std::is_same_v<T, jobs::Complete>) {
                 if (!one.result) return std::nullopt;
                 std::string result = boost::json::serialize(*one.result);
-                if (result.size() > limits.result) {
-                    return queue::Leaver{
-                        attempt.n,
-                        queue::Leave::discard,
-                        "the result has " + std::to_string(result.size()) + " bytes; limits.result is " +
-                            std::to_string(limits.result)
-                    };
-                }
+                if (auto problem = result_problem(result, limits))
+                    return queue::Leaver{attempt.n, queue::Leave::discard, std::move(*problem)};
                 return queue::Leaver{attempt.n, queue::Leave::complete_with_result, std::move(result)};
             } else if constexpr (std::is_same_v<T, jobs::Cancel>) {
                 return queue::Leaver{attempt.n, queue::Leave::cancel, clean_text(one.reason, limits.error)};

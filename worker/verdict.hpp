@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace worker {
 
@@ -37,6 +38,9 @@ std::optional<queue::Leaver> verdict(
     const VerdictLimits& limits,
     double random
 );
+
+// What is wrong with a result: it is too large. Nothing when it can be stored.
+std::optional<std::string> result_problem(std::string_view result, const VerdictLimits& limits);
 
 // Valid UTF-8 without NUL, at most `limit` bytes: what is broken is replaced, what is too long loses its middle.
 std::string clean_text(std::string_view text, std::size_t limit);

@@ -63,7 +63,7 @@ end;
 create table task_queue.kinds (
     id integer generated always as identity,
     name text not null,
-    bundle smallint,  -- jobs to a row when the enqueue call does not choose; null: by the size of the call
+    bundle smallint,  -- most jobs to a row; null: as the enqueue call chooses, or by its size
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     constraint pk_kinds primary key (id),

@@ -357,7 +357,8 @@ begin
     kind_number := task_queue.intern_kind(kind);
     select q.id into queue_number from task_queue.queues q where q.name = enqueue_many.queue;
     size := coalesce(
-        size, (select k.bundle from task_queue.kinds k where k.id = kind_number), least(greatest(cardinality(args) / 16, 1), 63)
+        least(size, (select k.bundle from task_queue.kinds k where k.id = kind_number)),
+        least(greatest(cardinality(args) / 16, 1), 63)
     );
 
     if num_nulls(variadic args) > 0 then

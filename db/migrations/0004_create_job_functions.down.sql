@@ -1,4 +1,5 @@
 drop function task_queue.report_progress(bigint, bigint, bigint, text);
+drop function task_queue.complete_job(bigint, bigint, bigint, json, interval, interval, boolean);
 drop function task_queue.cancel(bigint);
 drop function task_queue.job(bigint);
 drop view task_queue.jobs;

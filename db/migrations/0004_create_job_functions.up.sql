@@ -146,6 +146,71 @@ $$;
 comment on function task_queue.cancel is
     'Stops a job: cancelled (taken out), stopping (its worker was asked), finished (too late), not found.';
 
+-- The completion of a row's only job as a part of its handler's transaction. It raises where others would answer, so that
+-- the transaction cannot commit. Should the way to its client be cut without a word, the row would stay locked for as long
+-- as the server believes in the client: so the session may not wait longer than the lease lives.
+create function task_queue.complete_job(
+    row_id bigint, worker bigint, claim bigint, result json, took interval, longest_idle interval, keep boolean
+) returns void
+language plpgsql
+set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set jit = off
+set plan_cache_mode = force_generic_plan as $$
+#variable_conflict use_column
+declare
+    r task_queue.bundles;
+    n integer;
+begin
+    delete from task_queue.bundles b
+    where b.id = complete_job.row_id and b.worker_id = complete_job.worker and b.claim_number = complete_job.claim
+      and b.pending & (b.pending - 1) = 0
+    returning b.* into r;
+    if not found then
+        if exists (
+            select
+            from task_queue.bundles b
+            where b.id = complete_job.row_id and b.worker_id = complete_job.worker and b.claim_number = complete_job.claim
+        ) then
+            raise exception 'row % is shared with jobs that are not done: it cannot be completed in a transaction', row_id
+                using errcode = 'TW002', hint = 'The kind must declare own_row.';
+        end if;
+        raise exception 'the lease of row % is lost', row_id using errcode = 'TW001';
+    end if;
+    n := task_queue.first_job(r.pending);
+    if keep then
+        insert into task_queue.finished_bundles (
+            id, members, state, finished_at, claim_number, worker_id, created_at, claimed_at, started_at, batch_id, kind_id,
+            queue_id, priority, attempt, max_attempts, unique_key, meta, errors, result, args
+        )
+        select h.id, h.members, 5, clock_timestamp(), r.claim_number, r.worker_id, r.created_at, r.claimed_at,
+            clock_timestamp() - took, r.batch_id, r.kind_id, r.queue_id, r.priority, r.attempt, r.max_attempts, r.unique_key,
+            r.meta, r.errors, h.result, h.args
+        from (
+            select r.id, r.members, null::json, r.args
+            where complete_job.result is null
+            union all
+            select (r.id & ~127::bigint) + 64 + n, r.pending, complete_job.result,
+                json_build_array(r.args -> task_queue.element_of(r.id, n))
+            where complete_job.result is not null
+            union all
+            select r.id, r.members & ~r.pending, null, r.args
+            where complete_job.result is not null and r.members <> r.pending
+        ) h(id, members, result, args);
+    end if;
+    if r.batch_id is not null then
+        insert into task_queue.batch_changes (batch_id, completed) values (r.batch_id, 1);
+    end if;
+    delete from task_queue.task_progress p where p.job_id = (r.id & ~127::bigint) + n;
+    if coalesce(nullif(current_setting('idle_in_transaction_session_timeout'), '0')::interval > longest_idle, true) then
+        perform set_config(
+            'idle_in_transaction_session_timeout', (extract(epoch from longest_idle) * 1000)::bigint::text, true
+        );
+    end if;
+end
+$$;
+comment on function task_queue.complete_job is
+    'For workers: completes the only job of a claimed row together with the caller''s transaction. Raises TW001 when the lease '
+    'is lost, TW002 when other jobs of the row are pending.';
+
 create function task_queue.report_progress(job bigint, done bigint, total bigint default 0, message text default '')
 returns boolean
 language plpgsql

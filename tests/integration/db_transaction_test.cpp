@@ -228,3 +228,56 @@ TEST_CASE("each statement is timed under its name, one that failed with its erro
     );
     CHECK(heard == std::vector<std::string>{"test_timeout", "test_sleep 57014"});
 }
+
+TEST_CASE("a watched transaction tells how it ended", "[db][transaction]") {
+    const tests::TestDatabase database;
+    database.psql("create table counters (id integer primary key deferrable initially deferred, n integer not null)");
+    const db::Statement insert_sql{"test_insert_counter", "insert into counters values (1, 1)"};
+    with_session(database, {}, [&](db::Session& session) -> awaitable<> {
+        CHECK_THROWS_AS(session.connection().watch_transaction(), db::Error);
+        const auto watched = [&](bool fails) -> awaitable<db::TransactionWatch> {
+            db::TransactionWatch watch;
+            try {
+                co_await db::transact(session, [&](db::Session& inside) -> awaitable<> {
+                    co_await inside.execute(insert_sql);
+                    watch = inside.connection().watch_transaction();
+                    CHECK(*watch == db::TransactionEnd::unknown);
+                    CHECK(watch == inside.connection().watch_transaction());
+                    if (fails) throw std::runtime_error("changed my mind");
+                });
+            } catch (const std::runtime_error&) {
+            }
+            co_return watch;
+        };
+        const db::TransactionWatch rolled_back = co_await watched(true);
+        CHECK(*rolled_back == db::TransactionEnd::rolled_back);
+        const db::TransactionWatch committed = co_await watched(false);
+        CHECK(*committed == db::TransactionEnd::committed);
+        const db::TransactionWatch refused = co_await watched(false);  // at its commit
+        CHECK(*refused == db::TransactionEnd::rolled_back);
+        CHECK(*committed == db::TransactionEnd::committed);
+    });
+}
+
+TEST_CASE("a watched transaction that ends unheard stays unknown", "[db][transaction]") {
+    const tests::TestDatabase database;
+    const db::Statement commit_sql{"", "commit"};
+    const db::Statement end_sql{"", "select pg_terminate_backend(pg_backend_pid())"};
+    with_session(database, {}, [&](db::Session& session) -> awaitable<> {
+        db::begin(session);
+        co_await session.execute(timeout_sql);
+        const db::TransactionWatch by_statement = session.connection().watch_transaction();
+        co_await session.execute(commit_sql);
+        db::begin(session);
+        co_await session.execute(timeout_sql);
+        const db::TransactionWatch lost = session.connection().watch_transaction();
+        CHECK(lost != by_statement);
+        try {
+            co_await session.execute(end_sql);
+        } catch (const db::Error&) {
+        }
+        co_await db::rollback(session);
+        CHECK(*by_statement == db::TransactionEnd::unknown);
+        CHECK(*lost == db::TransactionEnd::unknown);
+    });
+}

@@ -138,3 +138,15 @@ TEST_CASE("bulk_enqueue of an empty stream adds no jobs", "[queue][bulk][db]") {
     CHECK(enqueued.jobs == 0);
     CHECK_FALSE(enqueued.first);
 }
+
+TEST_CASE("a kind with rows of its own gets them whatever the producer asks for", "[queue][bulk][enqueue][db]") {
+    const TestDatabase database;
+    database.psql("insert into task_queue.kinds (name, bundle) values ('alone', 1), ('bulk', 1)");
+    database.psql(
+        "select task_queue.enqueue_many('alone', array_fill('{}'::json, array[100])); "
+        "select task_queue.enqueue_many('alone', array_fill('{}'::json, array[100]), bundle => 50)"
+    );
+    CHECK(enqueue(database, {.bundle = 50}, counting(100)).jobs == 100);
+    CHECK(enqueue(database, {}, counting(100)).jobs == 100);
+    CHECK(database.value("select max(task_queue.count_jobs(members)) from task_queue.bundles") == "1");
+}

@@ -359,3 +359,30 @@ TEST_CASE("claim_suspect takes one suspect and counts a strike before it runs", 
     queue.kill(worker);
     CHECK_FALSE(queue.call(claim_suspect(queue.session, request_of(worker, 8, 5))));
 }
+
+TEST_CASE(
+    "claim_bundles passes over kinds that it is told to skip, and locks none of their rows", "[queue][claim][db]"
+) {
+    tests::QueueFixture queue;
+    queue.add_rows({.rows = 3, .jobs = 2, .kind = "full"});
+    queue.add_rows({.rows = 2, .kind = "other"});
+    ClaimRequest request = request_of(queue.add_worker(), 1, 10);
+    request.skipped = {KindId{std::stoi(queue.value("select id from task_queue.kinds where name = 'full'"))}};
+    boost::asio::io_context context;
+    db::Session first = queue.database.session(context);
+    db::begin(first);
+    const auto claimed = tests::run(context, [&] { return claim_bundles(first, request); });
+    CHECK(claimed.size() == 2);
+    CHECK(queue.claim(queue.add_worker(), 10).size() == 3);
+    tests::run(context, [&] { return db::commit(first); });
+}
+
+TEST_CASE("is_suspect_waiting sees suspects of the lanes that it is asked about", "[queue][claim][db]") {
+    tests::QueueFixture queue;
+    const std::vector<LaneCursor> lanes{{.queue = QueueId{1}, .priority = 4}};
+    queue.add_row({});
+    queue.add_row({.priority = 3, .state = 4});
+    CHECK_FALSE(queue.call(is_suspect_waiting(queue.session, lanes)));
+    queue.add_row({.state = 4});
+    CHECK(queue.call(is_suspect_waiting(queue.session, lanes)));
+}

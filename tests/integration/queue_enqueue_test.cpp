@@ -128,6 +128,9 @@ TEST_CASE(
     CHECK(bundles("'{}'").empty());
     database.psql("update task_queue.kinds set bundle = 2 where name = 'k'");
     CHECK(bundles("array_fill('1'::json, array[64])") == tests::TextRows{{"2", "32"}});
+    CHECK(bundles("array_fill('1'::json, array[64]), bundle => 63") == tests::TextRows{{"2", "32"}});
+    CHECK(bundles("array_fill('1'::json, array[3]), bundle => 1") == tests::TextRows{{"1", "3"}});
+    database.psql("update task_queue.kinds set bundle = null where name = 'k'");
     CHECK(bundles("array_fill('1'::json, array[64]), bundle => 63") == tests::TextRows{{"63", "1"}, {"1", "1"}});
     bundles(
         "(select array_agg(to_json(repeat('x', 1 + (n * 7919) % 32000))) from generate_series(1, 500) n), bundle => 63"

@@ -2,6 +2,7 @@
 // good, and then the queue fills.
 
 #include "db/transaction.hpp"
+#include "queue/complete.hpp"
 #include "queue/depth.hpp"
 #include "queue/leader.hpp"
 #include "queue/promote.hpp"
@@ -84,6 +85,9 @@ void run_every_statement(tests::QueueFixture& queue, WorkerId worker) {
     for (int time = 0; time < 7; ++time) {
         queue.call(claim_bundles(queue.session, request_of(worker, time, 10)));
         queue.call(claim_suspect(queue.session, request_of(worker, time, 1)));
+        queue.call(is_suspect_waiting(queue.session, lanes));
+        const Completion completion{.worker = worker, .row = RowId{1280}, .claim = ClaimNumber{1}};
+        CHECK_THROWS(queue.call(complete_job(queue.session, completion)));
         queue.call(finish_jobs(queue.session, worker, finished));
         queue.call(finish_whole_rows(queue.session, worker, finished));
         queue.call(release_jobs(queue.session, worker, unstarted));
@@ -135,11 +139,12 @@ TEST_CASE(
     const std::string me = std::to_string(static_cast<long>(worker));
     const std::string lanes = numbers(1, 0, 10) + ", " + numbers(0, 1, 10);
     const std::string all_ends = numbers(std::numeric_limits<std::int64_t>::max(), 0, 10);
+    const std::string me_completes = "12800, " + me + ", 7, null, 0, 1000, true";
 
     const std::string claim = plan(
         queue,
         "claim_bundles",
-        fmt::format("{}, 9, {}, {}, {}, 200, 200, '{{}}', false", me, lanes, numbers(0, 0, 10), all_ends)
+        fmt::format("{}, 9, {}, {}, {}, 200, 200, '{{}}', false, '{{}}'", me, lanes, numbers(0, 0, 10), all_ends)
     );
     check_plan("claim_bundles", claim, 12'000);
     CHECK(claim.find("Index Scan using ix_bundles_queue_id_priority_id on bundles") != std::string::npos);
@@ -150,7 +155,7 @@ TEST_CASE(
         plan(
             queue,
             "claim_bundles",
-            fmt::format("{}, 9, '{{1}}', '{{4}}', '{{108800128}}', '{{120000000}}', 95, 20, '{{}}', false", me)
+            fmt::format("{}, 9, '{{1}}', '{{4}}', '{{108800128}}', '{{120000000}}', 95, 20, '{{}}', false, '{{}}'", me)
         ),
         2'000
     );
@@ -204,13 +209,17 @@ TEST_CASE(
     );
 
     check_plan(
-        "release_jobs", plan(queue, "release_jobs", fmt::format("{}, {}, {}, {}", me, ids, claims, first)), 30'000
+        "release_jobs",
+        plan(queue, "release_jobs", fmt::format("{}, {}, {}, {}, {}", me, ids, claims, first, none)),
+        30'000
     );
     check_plan("record_heartbeat", plan(queue, "record_heartbeat", me), 20);
     check_plan("look", plan(queue, "look", me + ", 3000, 0, 0, 0"), 100);
     check_plan("rescue_jobs", plan(queue, "rescue_jobs", "100"), 6'000);
     check_plan("promote_jobs", plan(queue, "promote_jobs", "0, 100"), 20);
     check_plan("claim_suspect", plan(queue, "claim_suspect", fmt::format("{}, 9, {}", me, lanes)), 100);
+    check_plan("is_suspect_waiting", plan(queue, "is_suspect_waiting", lanes), 100);
+    check_plan("complete_job", plan(queue, "complete_job", me_completes), 100);
     check_plan("prune_workers", plan(queue, "prune_workers", "0, 10"), 40);
     check_plan("read_depth", plan(queue, "read_depth", fmt::format("{}, {}, 100, 100", lanes, numbers(0, 0, 10))), 2'500);
 }
@@ -230,7 +239,7 @@ TEST_CASE("hot statements keep their indexes when all rows are of one lane", "[q
     const std::string claim = plan(
         queue,
         "claim_bundles",
-        fmt::format("{}, 99, {}, {}, {}, 20, 20, '{{}}', false", me, lanes, numbers(0, 0, 10), all_ends)
+        fmt::format("{}, 99, {}, {}, {}, 20, 20, '{{}}', false, '{{99}}'", me, lanes, numbers(0, 0, 10), all_ends)
     );
     check_plan("claim_bundles", claim, 600);
     CHECK(claim.find("Index Scan using ix_bundles_queue_id_priority_id on bundles") != std::string::npos);

@@ -55,6 +55,7 @@ const std::vector<QueueSteps::Call>& QueueSteps::calls() {
         {"claim_suspect", 14, &QueueSteps::claim_suspect},
         {"finish_jobs", 16, &QueueSteps::finish},
         {"finish_whole_rows", 6, &QueueSteps::finish_whole},
+        {"complete_job", 12, &QueueSteps::complete},
         {"release_jobs", 6, &QueueSteps::release},
         {"release_claims", 3, &QueueSteps::release_claim},
         {"record_heartbeat", 3, &QueueSteps::heartbeat},
@@ -177,6 +178,16 @@ const ModelLease& QueueSteps::any_lease(std::uint32_t number) const {
     if (!some.empty()) return *some[number / 4 % some.size()];
     const std::size_t from = leases_.size() - std::min<std::size_t>(leases_.size(), 8);
     return leases_[from + number / 4 % (leases_.size() - from)];
+}
+
+// Of those whose row has one job left, most often.
+const ModelLease& QueueSteps::any_lease_of_one(std::uint32_t number) const {
+    std::vector<const ModelLease*> singles;
+    for (const ModelLease& lease : leases_) {
+        if (model_.holds(lease) && count(model_.rows.at(lease.row).pending) == 1) singles.push_back(&lease);
+    }
+    if (singles.empty() || number % 4 == 0) return any_lease(number);
+    return *singles[number / 4 % singles.size()];
 }
 
 // Producers.

@@ -47,6 +47,7 @@ private:
     std::string claim_suspect(const Step& step);
     std::string finish(const Step& step);
     std::string finish_whole(const Step& step);
+    std::string complete(const Step& step);
     std::string release(const Step& step);
     std::string release_claim(const Step& step);
     std::string heartbeat(const Step& step);
@@ -69,6 +70,7 @@ private:
     int any_batch(std::uint32_t number) const;  // or none: -1
     std::int64_t any_worker(std::uint32_t number) const;
     const ModelLease& any_lease(std::uint32_t number) const;
+    const ModelLease& any_lease_of_one(std::uint32_t number) const;
     template <class T>
     T call(boost::asio::awaitable<T> function) {
         return queue_.call(std::move(function));

@@ -1,6 +1,8 @@
 // The steps of workers, of the leader and of those who look after batches.
+#include "db/transaction.hpp"
 #include "queue/batches.hpp"
 #include "queue/cancel.hpp"
+#include "queue/complete.hpp"
 #include "queue/dead.hpp"
 #include "queue/names.hpp"
 #include "queue/promote.hpp"
@@ -123,6 +125,34 @@ std::string QueueSteps::finish_whole(const Step& step) {
     const bool is_whole = model_.holds(lease) && (model_.rows.at(lease.row).pending & ~done) == 0;
     if (is_whole) model_.finish(lease, done, {});
     return differ("finish_whole_rows", left.empty() ? "done" : "left", is_whole ? "done" : "left");
+}
+
+// In a transaction, which is rolled back now and then.
+std::string QueueSteps::complete(const Step& step) {
+    if (leases_.empty()) return "";
+    const ModelLease& lease = any_lease_of_one(step.a);
+    Completion completion{.worker = WorkerId{lease.worker}, .row = RowId{lease.row}, .claim = ClaimNumber{lease.claim}};
+    if (step.c % 2 == 0) completion.result = "1";
+    const bool commits = step.b % 3 != 0;
+    std::string answer = "completed";
+    tests::run(queue_.context, [&]() -> boost::asio::awaitable<void> {
+        db::begin(queue_.session);
+        try {
+            co_await complete_job(queue_.session, completion);
+        } catch (const db::Error& error) {
+            answer = is_lease_lost(error) ? "lost" : is_shared_row(error) ? "shared" : error.what();
+        }
+        if (commits && answer == "completed") {
+            co_await db::commit(queue_.session);
+        } else {
+            co_await db::rollback(queue_.session);
+        }
+    });
+    const bool held = model_.holds(lease);
+    const Mask pending = held ? model_.rows.at(lease.row).pending : 0;
+    const bool alone = (pending & (pending - 1)) == 0;
+    if (held && alone && commits) model_.finish(lease, pending, {});
+    return differ("complete_job", answer, !held ? "lost" : alone ? "completed" : "shared");
 }
 
 std::string QueueSteps::release(const Step& step) {

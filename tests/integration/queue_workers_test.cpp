@@ -1,8 +1,12 @@
+#include "queue/handlers.hpp"
 #include "queue/leader.hpp"
 #include "queue/workers.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/queue_fixture.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <chrono>
 
 using namespace queue;
@@ -108,4 +112,33 @@ TEST_CASE("look has one leader at a time", "[queue][leader][db]") {
         queue.kill(one);
         CHECK_FALSE(takes(one));
     }
+}
+
+TEST_CASE("find_handlers tells which kinds a live worker of the queue has", "[queue][workers][db]") {
+    tests::QueueFixture queue;
+    queue.database.psql(
+        "insert into task_queue.queues (name) values ('other'); "
+        "select task_queue.intern_kind('theirs'), task_queue.intern_kind('of the dead'), "
+        "task_queue.intern_kind('nobody''s')"
+    );
+    queue.database.psql(
+        "insert into task_queue.workers (connections, slots, pid, host, version, kinds, queues, dead_at) values "
+        "(1, 1, 1, '', '', '{theirs}', '{default}', null), (1, 1, 1, '', '', '{of the dead}', '{}', now())"
+    );
+    const std::vector<KindInQueue> asked{
+        {KindId{1}, QueueId{1}},
+        {KindId{1}, QueueId{2}},
+        {KindId{2}, QueueId{1}},
+        {KindId{3}, QueueId{1}},
+        {KindId{9}, QueueId{1}}
+    };
+    std::string text;
+    auto answers = tests::run(queue.context, [&] { return find_handlers(queue.session, asked); });
+    std::ranges::sort(answers, {}, &Handlers::of);
+    for (const Handlers& one : answers)
+        text += fmt::format("{}@{} {}; ", one.kind, static_cast<int>(one.of.queue), one.any_live);
+    CHECK(text == "theirs@1 true; theirs@2 false; of the dead@1 false; nobody's@1 false; ");
+    queue.database.psql("update task_queue.workers set queues = '{}'");
+    CHECK(tests::run(queue.context, [&] { return find_handlers(queue.session, std::vector{asked[1]}); }).at(0).any_live
+    );
 }

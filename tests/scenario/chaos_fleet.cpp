@@ -1,6 +1,7 @@
 #include "tests/scenario/chaos_fleet.hpp"
 
 #include "tests/support/faults_bed.hpp"
+#include "tests/support/ledger_bed.hpp"
 #include "tests/support/listener.hpp"
 #include "tests/support/process_facts.hpp"
 #include "tests/support/psql.hpp"
@@ -48,6 +49,7 @@ ChaosFleet::ChaosFleet()
       proxies_{FaultProxy(server_.socket()), FaultProxy(pooler_.socket())} {
     server_.migrate();
     psql(server_.url(), trigger);
+    psql(server_.url(), create_witness);
     list_faults();
 }
 
@@ -69,7 +71,7 @@ void ChaosFleet::start_worker(std::size_t place) {
     // As a supervisor does it: PgBouncer still says for a second after a crash that the server is away.
     for (int left = 5;; --left) {
         try {
-            workers_[place] = std::make_unique<WorkerProcess>(url, environment, arguments_);
+            workers_[place] = std::make_unique<WorkerProcess>(url, environment, arguments_, ledger_worker_path());
             return;
         } catch (const std::runtime_error&) {
             if (left == 0) throw;

@@ -46,6 +46,9 @@ handlers:
 constexpr std::array<const char*, 8> behaviours{
     "complete", "complete", "complete", "complete", "slow", "retry", "snooze", "discard"
 };
+constexpr std::array<const char*, 8> ledger_behaviours{
+    "complete", "complete", "complete", "slow", "result", "again", "swallow", "late"
+};
 
 }  // namespace
 
@@ -92,8 +95,10 @@ void ChaosLoad::run() {
             cancel();
         } else if (what == 3) {
             burst();
-        } else {
+        } else if (what < 7) {
             enqueue();
+        } else {
+            enqueue_ledger();
         }
         std::this_thread::sleep_for(20ms);  // the load's rate
     }
@@ -116,25 +121,34 @@ std::string ChaosLoad::insist(const std::string& sql) {
 }
 
 void ChaosLoad::enqueue() {
+    books_.jobs += enqueue("chaos", "do", behaviours);
+}
+
+void ChaosLoad::enqueue_ledger() {
+    books_.ledger += enqueue("ledger", "how", ledger_behaviours);
+}
+
+int ChaosLoad::enqueue(const std::string& kind, const std::string& member, std::span<const char* const> of) {
     const int jobs = pick(4) == 0 ? 2 + pick(12) : 1;
     std::string args;
     for (int i = 0; i < jobs; ++i) {
-        const char* const behaviour = behaviours[static_cast<std::size_t>(pick(static_cast<int>(behaviours.size())))];
-        args += fmt::format(R"({}{{"do": "{}"}})", i == 0 ? "" : "|", behaviour);
+        const char* const behaviour = of[static_cast<std::size_t>(pick(static_cast<int>(of.size())))];
+        args += fmt::format(R"({}{{"{}": "{}"}})", i == 0 ? "" : "|", member, behaviour);
     }
     const bool in_batch = !open_batches_.empty() && pick(2) == 0;
     const std::string batch = in_batch ? "'" + open_batches_.back() + "'" : "null";
     const std::string id = insist(fmt::format(
-        "select min(id) from task_queue.enqueue_many('chaos', string_to_array('{}', '|')::json[], batch_id => {}, "
+        "select min(id) from task_queue.enqueue_many('{}', string_to_array('{}', '|')::json[], batch_id => {}, "
         "enqueue_key => 'call {}', bundle => {}) id",
+        kind,
         args,
         batch,
         ++calls_,
         1 + pick(8)
     ));
     ids_.push_back(id);
-    books_.jobs += jobs;
     if (in_batch) books_.batch_jobs += jobs;
+    return jobs;
 }
 
 void ChaosLoad::burst() {

@@ -1,14 +1,16 @@
 #pragma once
 
 // The mixed load of the chaos test: programs that complete, retry, snooze and are discarded, alone and in batches, some
-// of them cancelled; and bursts of quick jobs, so that there is always something to be written. Every call is repeated
-// until the server has said yes, so that the books are exact.
+// of them cancelled; jobs that complete in their handlers' transactions (tests/workers/ledger_worker.cpp); and bursts
+// of quick jobs, so that there is always something to be written. Every call is repeated until the server has said yes,
+// so that the books are exact.
 
 #include "tests/support/temporary_folder.hpp"
 
 #include <atomic>
 #include <cstdint>
 #include <random>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -25,8 +27,9 @@ public:
     void stop();  // seals the batches that are open; returns when the books are closed
 
     struct Books {
-        std::int64_t jobs = 0;   // of kind `chaos`, programs
-        std::int64_t quick = 0;  // of kind `noop`, not urgent ones
+        std::int64_t jobs = 0;    // of kind `chaos`, programs
+        std::int64_t ledger = 0;  // of kind `ledger`, in transactions
+        std::int64_t quick = 0;   // of kind `noop`, not urgent ones
         std::int64_t batches = 0;
         std::int64_t batch_jobs = 0;
         std::int64_t cancels = 0;  // asked for
@@ -42,6 +45,9 @@ public:
 private:
     void run();
     void enqueue();
+    void enqueue_ledger();
+    // Jobs of the kind that do as `behaviours` say, most of them alone, half of them in a batch. Answers how many.
+    int enqueue(const std::string& kind, const std::string& member, std::span<const char* const> behaviours);
     void burst();
     void open_batch();
     void seal_batch();

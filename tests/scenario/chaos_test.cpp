@@ -1,10 +1,11 @@
 // Faults of every kind, drawn by a seeded generator, under a mixed load: nothing committed is lost, nothing is finished
-// twice, the batches' totals are right, and nothing stays behind.
+// twice, what jobs did in their transactions happened once, the batches' totals are right, and nothing stays behind.
 //
 // TASK_WORKER_CHAOS_SECONDS and TASK_WORKER_CHAOS_SEED say how long and which; `tests/run chaos` sets them.
 #include "tests/scenario/chaos_fleet.hpp"
 #include "tests/scenario/chaos_load.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/ledger_bed.hpp"
 #include "tests/support/psql.hpp"
 
 #include <fmt/format.h>
@@ -69,7 +70,9 @@ int processes_with(const std::string& text) {
 std::string audit(const OwnServer& server, const ChaosLoad::Books& books) {
     std::string wrong;
     for (const auto& [of_load, enqueued] : std::map<std::string, std::int64_t>{
-             {"kind = 'chaos'", books.jobs}, {"kind = 'noop' and priority <> 0", books.quick}
+             {"kind = 'chaos'", books.jobs},
+             {"kind = 'ledger'", books.ledger},
+             {"kind = 'noop' and priority <> 0", books.quick}
          }) {
         const std::string jobs = ask(
             server,
@@ -133,6 +136,7 @@ TEST_CASE("chaos: nothing is lost and nothing is finished twice", "[scenario][ch
     fleet.settle();
     await_quiet(fleet.server());
     CHECK(audit(fleet.server(), load.books()) == "");
+    CHECK(witness_trouble(fleet.server().url()) == "");
     CHECK(fleet.stop_workers() == std::vector<std::string>{});
     CHECK(processes_with(load.folder()) == 0);
     CHECK_FALSE(load.ran_twice_at_once());
@@ -143,13 +147,18 @@ TEST_CASE("chaos: nothing is lost and nothing is finished twice", "[scenario][ch
         faults += count;
     }
     fmt::print(
-        "chaos: seed {}: {} faults in {} s; {} quick jobs, {} programs, {} of them in {} batches, {} cancels; {} runs "
-        "of programs, {} of them repeats; {} refused starts; slowest recovery {} ms, after: {}\n",
+        "chaos: seed {}: {} faults in {} s; {} quick jobs, {} programs, {} jobs in transactions with {} witnesses, {} "
+        "jobs "
+        "in {} batches, {} cancels; {} runs of programs, {} of them repeats; {} refused starts; slowest recovery {} "
+        "ms, "
+        "after: {}\n",
         seed,
         faults,
         seconds.count(),
         load.books().quick,
         load.books().jobs,
+        load.books().ledger,
+        ask(fleet.server(), "select count(*) from public.witness"),
         load.books().batch_jobs,
         load.books().batches,
         load.books().cancels,

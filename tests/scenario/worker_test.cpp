@@ -8,26 +8,6 @@
 
 using namespace tests;
 
-namespace {
-
-// Every run leaves its job's id in runs.d; a job that starts while it runs elsewhere leaves a file in twice.d.
-const std::string witness = R"sh(
-mkdir -p $FOLDER/running.d $FOLDER/runs.d $FOLDER/twice.d
-mkdir $FOLDER/running.d/$JOB_ID || : > $FOLDER/twice.d/$JOB_ID
-mktemp $FOLDER/runs.d/$JOB_ID.XXXXXX > /dev/null
-${WORK:-:}
-rmdir $FOLDER/running.d/$JOB_ID
-)sh";
-
-std::size_t files_in(const std::string& folder) {
-    std::error_code none;
-    std::size_t count = 0;
-    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder, none)) ++count;
-    return count;
-}
-
-}  // namespace
-
 TEST_CASE("two workers never run the same job at once, and every job runs once", "[scenario][worker]") {
     const Shop shop(witness);
     shop.enqueue("work", 300);

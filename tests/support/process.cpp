@@ -10,7 +10,12 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <memory>
 #include <stdexcept>
 #include <string_view>
 
@@ -97,10 +102,32 @@ int Process::wait_exit(std::chrono::seconds limit) {
     pollfd waiting{descriptor, POLLIN, 0};
     const int ready = ::poll(&waiting, 1, static_cast<int>(std::chrono::milliseconds(limit).count()));
     ::close(descriptor);
-    if (ready != 1) throw std::runtime_error("the process did not end; it wrote:\n" + output());
+    if (ready != 1) {
+        throw std::runtime_error("the process did not end; its threads:\n" + threads_text() + "it wrote:\n" + output());
+    }
     siginfo_t info{};
     ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOWAIT);
     return info.si_code == CLD_EXITED ? info.si_status : -info.si_status;
+}
+
+// Where each thread is: its stack where gdb is at hand, else the kernel's function that it waits in.
+std::string Process::threads_text() const {
+    std::string text;
+    for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(pid_) + "/task")) {
+        std::ifstream waits(task.path() / "wchan");
+        text += task.path().filename().string() + " " + std::string{std::istreambuf_iterator<char>(waits), {}} + "\n";
+    }
+    const std::string command =
+        "gdb --batch -p " + std::to_string(pid_) + " -ex 'thread apply all backtrace 20' 2>/dev/null";
+    const std::unique_ptr<FILE, int (*)(FILE*)> stacks(::popen(command.c_str(), "r"), &::pclose);
+    std::array<char, 4096> buffer{};
+    while (stacks && std::fgets(buffer.data(), buffer.size(), stacks.get()) != nullptr) text += buffer.data();
+    return text;
+}
+
+bool Process::has_ended() const {
+    siginfo_t info{};
+    return ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid_;
 }
 
 std::string Process::output() const {

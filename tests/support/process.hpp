@@ -32,10 +32,12 @@ public:
     std::string wait_for_line(const std::string& text, std::chrono::seconds limit = std::chrono::seconds(30));
     // Waits for the end and returns the exit code, or minus the number of the signal that killed it.
     int wait_exit(std::chrono::seconds limit = std::chrono::seconds(30));
+    bool has_ended() const;
     std::string output() const;  // so far
 
 private:
     void read();
+    std::string threads_text() const;
 
     pid_t pid_ = -1;
     int pipe_ = -1;

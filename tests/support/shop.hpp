@@ -1,11 +1,14 @@
 #pragma once
 
-// What a scenario of workers and handlers begins with.
+// A database and a configuration with a program of a test's own: what the tests of whole workers share.
 
 #include "tests/support/database.hpp"
+#include "tests/support/process.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 #include <chrono>
+#include <cstddef>
+#include <filesystem>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -58,5 +61,21 @@ struct Shop {
         );
     }
 };
+
+// Every run leaves its job's id in runs.d; a job that starts while it runs elsewhere leaves a file in twice.d.
+inline const std::string witness = R"sh(
+mkdir -p $FOLDER/running.d $FOLDER/runs.d $FOLDER/twice.d
+mkdir $FOLDER/running.d/$JOB_ID || : > $FOLDER/twice.d/$JOB_ID
+mktemp $FOLDER/runs.d/$JOB_ID.XXXXXX > /dev/null
+${WORK:-:}
+rmdir $FOLDER/running.d/$JOB_ID
+)sh";
+
+inline std::size_t files_in(const std::string& folder) {
+    std::error_code none;
+    std::size_t count = 0;
+    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder, none)) ++count;
+    return count;
+}
 
 }  // namespace tests

@@ -1,10 +1,14 @@
 #include "jobs/context.hpp"
 
+#include "db/connection.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/run.hpp"
 
+#include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 
 using namespace jobs;
+namespace asio = boost::asio;
 
 TEST_CASE("a context tells its handler to stop, whoever comes first", "[jobs][context]") {
     JobContext early{Job{}};
@@ -43,4 +47,43 @@ TEST_CASE("a renewed context knows nothing of the job before", "[jobs][context]"
     CHECK_FALSE(context.stop_token().stop_requested());
     context.request_stop(StopReason::shutdown);
     CHECK(context.stop_token().stop_requested());
+}
+
+TEST_CASE("a context lends its handler a session and completes its job by its hooks", "[jobs][context]") {
+    JobContext bare{Job{}};
+    CHECK_THROWS_WITH(bare.checkout(), Catch::Contains("no database"));
+    CHECK_THROWS_AS(
+        tests::run([&] { return bare.with_session([](db::Session&) -> asio::awaitable<void> { co_return; }); }),
+        std::logic_error
+    );
+
+    int lent = 0;
+    std::string completed;
+    std::string holder;
+    ContextHooks hooks;
+    hooks.checkout = [&](std::source_location where) -> asio::awaitable<db::Session> {
+        ++lent;
+        holder = where.file_name();
+        co_return db::Session(nullptr);
+    };
+    hooks.complete_in = [&](const Job& job, db::Session&, std::optional<boost::json::value> result
+                        ) -> asio::awaitable<void> {
+        completed = job.kind + " " + boost::json::serialize(*result);
+        co_return;
+    };
+    Job job;
+    job.kind = "pay";
+    JobContext context(std::move(job), std::move(hooks));
+    const int answer = tests::run([&] {
+        return context.with_session([&](db::Session& session) -> asio::awaitable<int> {
+            co_await context.complete_in(session, 7);
+            co_return 8;
+        });
+    });
+    CHECK(answer == 8);
+    CHECK(lent == 1);
+    CHECK(completed == "pay 7");
+    CHECK_THAT(holder, Catch::EndsWith("context_test.cpp"));
+    db::Session session(nullptr);
+    CHECK_THROWS_WITH(bare.complete_in(session), Catch::Contains("no worker"));
 }

@@ -102,3 +102,35 @@ TEST_CASE("Line hands back what was not started, and drops what was cancelled", 
     CHECK(line.running() == 1);
     CHECK_FALSE(line.next());
 }
+
+TEST_CASE("Line gives back what a limit holds back for long, and nothing else", "[worker][line]") {
+    using namespace std::chrono_literals;
+    Kinds kinds;
+    Line line;
+    const Line::Time start{};
+    const auto limited = held(kinds.run_limited, 128, 0b111);
+    const auto plain = held(kinds.run_plain, 256, 0b11);
+    limited->since = start + 1s;
+    plain->since = start;
+    line.add(limited);
+    line.add(plain);
+    CHECK(kinds.run_limited.is_full());
+    CHECK_FALSE(kinds.run_plain.is_full());
+    CHECK_FALSE(line.oldest_held_back());  // the first of them may still start
+    line.next();
+    CHECK(line.oldest_held_back() == start + 1s);
+    CHECK(line.drop_held_back(start + 1s).empty());
+    const auto back = line.drop_held_back(start + 2s);
+    REQUIRE(back.size() == 1);
+    CHECK(back[0].row == queue::RowId{128});
+    CHECK(back[0].jobs == 0b110);
+    CHECK(line.unstarted() == 2);
+    CHECK(kinds.run_limited.is_full());
+    line.ended(*limited, 0);
+    CHECK_FALSE(kinds.run_limited.is_full());
+
+    line.set_queue_limit(queue::QueueId{1}, 1);
+    line.next();
+    CHECK(line.oldest_held_back() == start);
+    CHECK(line.drop_held_back(start + 1s).size() == 1);
+}

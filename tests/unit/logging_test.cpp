@@ -120,16 +120,31 @@ TEST_CASE("log keeps each thread's fields with its own line", "[worker][logging]
     }
 }
 
-TEST_CASE("SayOnce lets a text through when it changes, and counts its repeats", "[worker][logging]") {
+TEST_CASE(
+    "SayOnce lets each text through once until all is well, and counts what it passes over", "[worker][logging]"
+) {
     SayOnce once;
     CHECK(once.next("refused") == 0);
     CHECK_FALSE(once.next("refused").has_value());
     CHECK_FALSE(once.next("refused").has_value());
+    CHECK(once.next("timed out after 10 s, 3 wait") == 2);
+    CHECK_FALSE(once.next("refused").has_value());
+    CHECK_FALSE(once.next("timed out after 9 s, 12 wait").has_value());
     CHECK(once.next("timed out") == 2);
-    CHECK(once.next("refused") == 0);
     CHECK(once.clear());
     CHECK_FALSE(once.clear());
     CHECK(once.next("refused") == 0);
+}
+
+TEST_CASE("SayOnce ends with the sixteenth text about one trouble", "[worker][logging]") {
+    SayOnce once;
+    int said = 0;
+    for (char letter = 'a'; letter <= 'z'; ++letter) {
+        if (once.next(std::string(1, letter))) ++said;
+    }
+    CHECK(said == 16);
+    CHECK(once.clear());
+    CHECK(once.next("z") == 0);
 }
 
 TEST_CASE("log_once writes a repeated line once", "[worker][logging]") {

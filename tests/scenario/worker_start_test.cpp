@@ -1,0 +1,119 @@
+// SIGTERM in every phase of a worker's start: it ends in order, and leaves nothing that counts.
+#include "tests/support/background.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/fault_proxy.hpp"
+#include "tests/support/ledger_bed.hpp"
+
+#include <csignal>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+using namespace tests;
+using namespace std::chrono_literals;
+using Catch::Contains;
+
+namespace {
+
+// A worker that is not waited for.
+struct StartingWorker : Process {
+    explicit StartingWorker(
+        const std::string& url, Environment more = {}, const std::string& program = TASK_WORKER_BINARY
+    )
+        : Process(program, {"run"}, with(url, std::move(more))) {}
+
+    void stop() {
+        signal(SIGTERM);
+        CHECK(wait_exit() == 0);
+        CHECK_THAT(output(), !Contains("\"level\":\"error"));
+        CHECK_THAT(output(), Contains("\"message\":\"stopped\""));
+    }
+
+private:
+    static Environment with(const std::string& url, Environment more) {
+        more.insert(
+            {{"DATABASE_URL", url}, {"TASK_WORKER_HTTP_LISTEN", "127.0.0.1:0"}, {"TASK_WORKER_LOG_FORMAT", "json"}}
+        );
+        return more;
+    }
+};
+
+void await_accepted(const FaultProxy& proxy) {
+    const auto limit = std::chrono::steady_clock::now() + 30s;
+    while (proxy.accepted() == 0) {
+        if (std::chrono::steady_clock::now() > limit) throw std::runtime_error("nobody connects");
+        std::this_thread::yield();
+    }
+}
+
+std::string shared_socket() {
+    return psql(server_url(), "show unix_socket_directories").at(0).at(0) + "/.s.PGSQL.5432";
+}
+
+const std::string alive = "select count(*) from task_queue.workers where dead_at is null";
+
+}  // namespace
+
+TEST_CASE("SIGTERM ends a start that waits for the database", "[scenario][start]") {
+    SECTION("which is not there") {
+        StartingWorker worker("postgresql://nobody@/nothing?host=/no/server/here");
+        worker.wait_for_line("waiting for the database");
+        worker.stop();
+    }
+    SECTION("which does not answer") {
+        FaultProxy proxy(shared_socket());
+        proxy.black_hole();
+        StartingWorker worker(proxy.url("postgres"));
+        await_accepted(proxy);
+        worker.stop();
+    }
+}
+
+TEST_CASE("SIGTERM ends a start that waits for another's migration", "[scenario][start]") {
+    const TestDatabase database(TestDatabase::Content::empty);
+    OpenTransaction other(database);
+    other.execute("select pg_advisory_xact_lock(7105131202611211)");
+    StartingWorker worker(database.url(), {{"TASK_WORKER_MIGRATE_ON_START", "true"}});
+    await_blocked(database);
+    worker.stop();
+    other.rollback();
+    CHECK(database.value("select to_regclass('task_queue.bundles') is null") == "t");
+}
+
+TEST_CASE("SIGTERM ends a start that waits for the connection budget", "[scenario][start]") {
+    const TestDatabase database;
+    database.psql(
+        "insert into task_queue.workers (connections, slots, pid, host, version, kinds, queues) "
+        "values (10000, 1, 1, 'silent', '', '{}', '{}')"
+    );
+    StartingWorker worker(database.url());
+    worker.wait_for_line("over the connection budget");
+    worker.stop();
+    CHECK(database.value(alive + " and host <> 'silent'") == "0");
+}
+
+TEST_CASE("SIGTERM ends a start that has registered and waits for a lock", "[scenario][start]") {
+    const TestDatabase database;
+    OpenTransaction other(database);
+    other.execute("lock table task_queue.kinds in access exclusive mode");
+    StartingWorker worker(database.url());
+    await_blocked(database);
+    CHECK(database.value(alive) == "1");
+    worker.stop();
+    CHECK(database.value(alive) == "0");
+    other.rollback();
+}
+
+TEST_CASE("a worker told to stop is gone in the end, whatever hangs", "[scenario][start][slow]") {
+    const LedgerBed bed;
+    WorkerProcess worker(
+        bed.database().url(),
+        {{"TASK_WORKER_SHUTDOWN_SOFT", "100ms"}, {"TASK_WORKER_SHUTDOWN_HARD", "100ms"}},
+        {},
+        ledger_worker_path()
+    );
+    bed.await_state(bed.enqueue("{}", "", "hang-at-exit"), "completed");
+    worker.signal(SIGTERM);
+    worker.wait_for_line("\"message\":\"stopped\"");
+    CHECK(worker.wait_exit() == 1);
+}
