@@ -5,6 +5,9 @@
 // Statements go out in packets: send() queues one in libpq's buffer, exchange() flushes the packet and reads its whole
 // answer. A packet is one round trip and, outside an explicit transaction, one implicit transaction (pipeline mode).
 //
+// Cancellation of a call ends it with db::Error (closed); the server is asked to stop, and the connection is of no use
+// any more.
+//
 // Thread: one coroutine at a time; it may resume on any thread of the executor. interrupt() may be called from any.
 
 #include "db/error.hpp"

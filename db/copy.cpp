@@ -9,19 +9,27 @@ namespace asio = boost::asio;
 namespace db {
 
 namespace {
+
 constexpr std::size_t piece = std::size_t{64} * 1024;  // libpq's buffer grows without limit, so flush in pieces
+
+// The server counts a whole COPY as one statement, however well it goes on: its limit is put off meanwhile, and stands
+// again for what follows in the transaction. Each piece has our own deadline.
+std::string without_limit(std::string_view sql, std::chrono::milliseconds statement_timeout) {
+    if (statement_timeout.count() == 0) return std::string(sql);
+    return "set local statement_timeout = 0;\n" + std::string(sql) +
+           ";\nset local statement_timeout = " + std::to_string(statement_timeout.count());
 }
+
+}  // namespace
 
 asio::awaitable<std::int64_t> Connection::copy_in(
     const Statement& statement, const std::function<bool(std::string& buffer)>& fill
 ) {
-    if (begin_pending_) {
-        queue_begin();
-        co_await exchange();
-    }
+    std::string sql = without_limit(statement.sql, settings_.statement_timeout);
+    if (begin_pending_) sql = std::string(begin_sql_) + ";\n" + sql;
+    begin_pending_ = false;
     leave_pipeline();
     const auto started = Clock::now();
-    const std::string sql(statement.sql);
     std::exception_ptr stopped;  // from `fill`
     std::exception_ptr lost;
     std::optional<Error> failure;
@@ -31,10 +39,11 @@ asio::awaitable<std::int64_t> Connection::copy_in(
         if (PQsendQuery(pg_.get(), sql.c_str()) == 0) lose("sending");
         co_await flush();
         bool copying = false;
-        {
+        while (!copying && !failure) {
             const auto result = co_await next_result();
-            copying = result && PQresultStatus(result.get()) == PGRES_COPY_IN;
-            if (result && PQresultStatus(result.get()) == PGRES_FATAL_ERROR) {
+            if (!result) break;
+            copying = PQresultStatus(result.get()) == PGRES_COPY_IN;
+            if (PQresultStatus(result.get()) == PGRES_FATAL_ERROR) {
                 failure.emplace(server_message(result.get()), statement.name);
             }
         }
@@ -61,9 +70,10 @@ asio::awaitable<std::int64_t> Connection::copy_in(
             co_await flush();
         }
         while (auto result = co_await next_result()) {
-            const ExecStatusType status = PQresultStatus(result.get());
-            if (status == PGRES_COMMAND_OK) rows = Rows(std::move(result)).affected();
-            if (status == PGRES_FATAL_ERROR && !failure) failure.emplace(server_message(result.get()), statement.name);
+            if (PQresultStatus(result.get()) == PGRES_FATAL_ERROR && !failure) {
+                failure.emplace(server_message(result.get()), statement.name);
+            }
+            rows += Rows(std::move(result)).affected();  // none of the settings
         }
         wait_.disarm();
     } catch (const Error&) {

@@ -5,10 +5,8 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/execution/blocking.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/require.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -40,7 +38,11 @@ Condition condition_of(const Connection& connection) {
 
 PoolCore::PoolCore(asio::any_io_executor executor, ConnectionSettings connection, PoolSettings pool, Hooks hooks)
     : executor_(std::move(executor)),
-      queue_(asio::require(executor_, asio::execution::blocking.never)),
+      queue_([this]() -> std::optional<ContextQueue> {
+          const auto* const context = executor_.target<asio::io_context::executor_type>();
+          if (context == nullptr) return std::nullopt;
+          return asio::require(*context, asio::execution::blocking.never);
+      }()),
       settings_(pool),
       connection_settings_(std::move(connection)),
       hooks_(std::make_shared<const Hooks>(std::move(hooks))),
@@ -86,8 +88,9 @@ asio::awaitable<Session> PoolCore::checkout(std::source_location where) {
     const auto started = Clock::now();
     if (std::optional<Session> free = take(started, where)) co_return std::move(*free);
     const auto self = shared_from_this();
-    const asio::any_io_executor executor = co_await asio::this_coro::executor;
-    const auto initiate = [&](auto handler) { join_line({executor, std::move(handler)}, started, where); };
+    std::optional<asio::any_io_executor> elsewhere = co_await asio::this_coro::executor;
+    if (*elsewhere == executor_) elsewhere.reset();
+    const auto initiate = [&](auto handler) { join_line({std::move(handler), std::move(elsewhere)}, started, where); };
     const std::tuple<std::exception_ptr, Connection*, Slot> answer = co_await asio::
         async_initiate<const asio::as_tuple_t<asio::deferred_t>, void(std::exception_ptr, Connection*, Slot)>(
             initiate, asio::as_tuple(asio::deferred)
@@ -98,7 +101,7 @@ asio::awaitable<Session> PoolCore::checkout(std::source_location where) {
     co_return session;
 }
 
-void PoolCore::join_line(Caller caller, Clock::time_point started, std::source_location where) {
+void PoolCore::join_line(Caller&& caller, Clock::time_point started, std::source_location where) {
     Lock lock(mutex_);
     PoolState::Actions actions;
     const PoolState::Ticket ticket = state_.wait(started, actions);
@@ -107,21 +110,24 @@ void PoolCore::join_line(Caller caller, Clock::time_point started, std::source_l
             if (const auto core = weak.lock()) core->cancel_waiter(ticket);
         });
     }
-    waiters_.emplace(ticket, Waiter{std::move(caller), started + settings_.pool_timeout, where});
+    waiters_.push_back({ticket, std::move(caller), started + settings_.pool_timeout, where});
     start_wait_timer();
     perform(actions, started, lock);
 }
 
 // Never in place: who gives a session back must not run what another does with it.
-void PoolCore::complete(Caller caller, std::exception_ptr error, std::unique_ptr<Connection> connection, Slot slot)
+void PoolCore::complete(Caller&& caller, std::exception_ptr error, std::unique_ptr<Connection> connection, Slot slot)
     const {
-    auto resume = [handler = std::move(caller.handler), error, connection = std::move(connection), slot]() mutable {
-        std::move(handler)(error, connection.release(), slot);
-    };
-    if (caller.executor == executor_) {  // the usual case, and cheaper
-        queue_.execute(std::move(resume));
+    auto resume = [handler = std::move(caller.handler),
+                   error = std::move(error),
+                   connection = std::move(connection),
+                   slot]() mutable { std::move(handler)(std::move(error), connection.release(), slot); };
+    if (caller.elsewhere) {
+        asio::post(*caller.elsewhere, std::move(resume));
+    } else if (queue_) {  // the usual case, and the cheapest
+        queue_->execute(std::move(resume));
     } else {
-        asio::post(caller.executor, std::move(resume));
+        asio::post(executor_, std::move(resume));
     }
 }
 
@@ -140,16 +146,14 @@ void PoolCore::perform(PoolState::Actions& actions, Clock::time_point now, Lock&
         std::unique_ptr<Connection>& connection = connections_[action.slot];
         switch (action.kind) {
             case Kind::lend: {
-                auto waiter = waiters_.extract(action.ticket);
-                loans_[action.slot] = {now, waiter.mapped().where};
-                done.push_back({std::move(waiter.mapped().caller), nullptr, std::move(connection), action.slot});
+                Waiter waiter = *remove_waiter(action.ticket);
+                loans_[action.slot] = {now, waiter.where};
+                done.push_back({std::move(waiter.caller), nullptr, std::move(connection), action.slot});
                 break;
             }
-            case Kind::fail: {
-                auto waiter = waiters_.extract(action.ticket);
-                done.push_back({std::move(waiter.mapped().caller), reason_to_fail(), nullptr, 0});
+            case Kind::fail:
+                done.push_back({std::move(remove_waiter(action.ticket)->caller), reason_to_fail(), nullptr, 0});
                 break;
-            }
             case Kind::open:
                 work.push_back(open(shared_from_this(), action.slot));
                 break;
@@ -166,7 +170,7 @@ void PoolCore::perform(PoolState::Actions& actions, Clock::time_point now, Lock&
     if (state_.is_shut_down() && state_.is_empty()) drain_timer_.cancel();
     lock.unlock();
     for (asio::awaitable<void>& one : work) asio::co_spawn(executor_, std::move(one), asio::detached);
-    for (Done& one : done) complete(std::move(one.caller), one.error, std::move(one.connection), one.slot);
+    for (Done& one : done) complete(std::move(one.caller), std::move(one.error), std::move(one.connection), one.slot);
 }
 
 void PoolCore::give_back(std::unique_ptr<Connection> connection, Slot slot) {

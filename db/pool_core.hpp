@@ -10,14 +10,18 @@
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/execution/blocking.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/require.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <deque>
 #include <exception>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <source_location>
+#include <utility>
 #include <vector>
 
 namespace db {
@@ -42,10 +46,11 @@ public:
 private:
     using Handler = boost::asio::any_completion_handler<void(std::exception_ptr, Connection*, Slot)>;
     struct Caller {
-        boost::asio::any_io_executor executor;  // the caller goes on there
         Handler handler;
+        std::optional<boost::asio::any_io_executor> elsewhere;  // where the caller goes on, unless on ours
     };
     struct Waiter {
+        PoolState::Ticket ticket;
         Caller caller;
         Clock::time_point deadline;
         std::source_location where;
@@ -55,16 +60,20 @@ private:
         std::source_location where;
     };
     using Lock = std::unique_lock<std::mutex>;
+    using ContextQueue = decltype(boost::asio::require(
+        std::declval<boost::asio::io_context::executor_type>(), boost::asio::execution::blocking.never
+    ));
 
     bool may_be_dead(const Connection& connection, Clock::time_point now) const;
-    void join_line(Caller caller, Clock::time_point started, std::source_location where);
+    std::optional<Waiter> remove_waiter(PoolState::Ticket ticket);
+    void join_line(Caller&& caller, Clock::time_point started, std::source_location where);
     void perform(PoolState::Actions& actions, Clock::time_point now, Lock& lock);
     // Both hold `self` from before they start until they end.
     boost::asio::awaitable<void> open(std::shared_ptr<PoolCore> self, Slot slot);
     boost::asio::awaitable<void> test(
         std::shared_ptr<PoolCore> self, std::unique_ptr<Connection> connection, Slot slot, bool reset
     );
-    void complete(Caller caller, std::exception_ptr error, std::unique_ptr<Connection> connection = {}, Slot slot = 0)
+    void complete(Caller&& caller, std::exception_ptr error, std::unique_ptr<Connection> connection = {}, Slot slot = 0)
         const;
     void start_wait_timer();
     void expire_waiters();
@@ -75,7 +84,7 @@ private:
     Error timeout_error(Clock::time_point now) const;
 
     const boost::asio::any_io_executor executor_;
-    const boost::asio::any_io_executor queue_;  // the same, but nothing runs in place
+    const std::optional<ContextQueue> queue_;  // the same without its wrapper, where it is an io_context's
     const PoolSettings settings_;
     const ConnectionSettings connection_settings_;
     const std::shared_ptr<const Hooks> hooks_;
@@ -84,8 +93,8 @@ private:
     PoolState state_;
     std::vector<std::unique_ptr<Connection>> connections_;  // by slot; null while lent, opening or tested
     std::vector<Loan> loans_;                               // by slot; of lent ones
-    std::map<PoolState::Ticket, Waiter> waiters_;
-    std::exception_ptr connect_error_;  // of the last attempt, null when it succeeded
+    std::deque<Waiter> waiters_;                            // in the order of their tickets
+    std::exception_ptr connect_error_;                      // of the last attempt, null when it succeeded
     boost::asio::steady_timer wait_timer_;
     boost::asio::steady_timer upkeep_timer_;
     boost::asio::steady_timer drain_timer_;

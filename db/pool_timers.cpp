@@ -33,11 +33,19 @@ std::string text_of(const std::exception_ptr& failure) {
 
 }  // namespace
 
+std::optional<PoolCore::Waiter> PoolCore::remove_waiter(PoolState::Ticket ticket) {
+    const auto found = std::ranges::find(waiters_, ticket, &Waiter::ticket);  // nearly always the first
+    if (found == waiters_.end()) return std::nullopt;                         // served or failed meanwhile
+    std::optional<Waiter> waiter = std::move(*found);
+    waiters_.erase(found);
+    return waiter;
+}
+
 // One timer for all waiters, whose deadlines come in order: it runs until the front one's.
 void PoolCore::start_wait_timer() {
     if (wait_timer_runs_ || waiters_.empty()) return;
     wait_timer_runs_ = true;
-    wait_timer_.expires_at(waiters_.begin()->second.deadline);
+    wait_timer_.expires_at(waiters_.front().deadline);
     wait_timer_.async_wait([weak = weak_from_this()](boost::system::error_code error) {
         if (const auto core = weak.lock(); core && !error) core->expire_waiters();
     });
@@ -49,10 +57,10 @@ void PoolCore::expire_waiters() {
     wait_timer_runs_ = false;
     const auto now = Clock::now();
     const Error error = timeout_error(now);
-    while (!waiters_.empty() && waiters_.begin()->second.deadline <= now) {
-        auto waiter = waiters_.extract(waiters_.begin());
-        state_.leave(waiter.key(), true);
-        late.push_back(std::move(waiter.mapped().caller));
+    while (!waiters_.empty() && waiters_.front().deadline <= now) {
+        state_.leave(waiters_.front().ticket, true);
+        late.push_back(std::move(waiters_.front().caller));
+        waiters_.pop_front();
     }
     start_wait_timer();
     lock.unlock();
@@ -61,12 +69,12 @@ void PoolCore::expire_waiters() {
 
 void PoolCore::cancel_waiter(PoolState::Ticket ticket) {
     Lock lock(mutex_);
-    auto waiter = waiters_.extract(ticket);
-    if (waiter.empty()) return;  // served or failed meanwhile
+    std::optional<Waiter> waiter = remove_waiter(ticket);
+    if (!waiter) return;
     state_.leave(ticket, false);
     lock.unlock();
     complete(
-        std::move(waiter.mapped().caller),
+        std::move(waiter->caller),
         std::make_exception_ptr(Error(ErrorKind::closed, "the wait for a database session was cancelled"))
     );
 }

@@ -45,11 +45,12 @@ public:
     boost::asio::awaitable<Rows> run(const Statement& statement, Parameters parameters);
 
     // Runs a text of several statements without parameters (migrations). Not inside db::pipelined.
-    // `timeout` zero means no limit on the server's side either.
+    // `timeout`: how long its answer may take; zero: a day. The server's own limit is the connection's.
     boost::asio::awaitable<void> run_script(std::string_view sql, std::chrono::milliseconds timeout);
 
     // COPY ... FROM STDIN: `fill` appends the next piece of the data (text or binary, as the statement says) to the
-    // buffer and returns false when nothing is left. Constant memory: pieces are flushed as they come.
+    // buffer and returns false when nothing is left. Constant memory: pieces are flushed as they come. It may take as
+    // long as it goes on: statement_timeout is for each piece.
     // Returns the number of rows. Throwing from `fill` aborts the copy and rethrows.
     using Fill = std::function<bool(std::string& buffer)>;
     boost::asio::awaitable<std::int64_t> copy_in(const Statement& statement, Fill fill);

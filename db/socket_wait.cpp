@@ -3,7 +3,9 @@
 #include "db/error.hpp"
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/experimental/parallel_group.hpp>
@@ -119,18 +121,23 @@ asio::awaitable<void> SocketWait::wait(Event event) {
             return;
         }
         const auto executor = asio::get_associated_executor(handler, state->descriptor.get_executor());
+        const auto cancellation = asio::get_associated_cancellation_slot(handler);
         asio::experimental::make_parallel_group(
             state->descriptor.async_wait(Descriptor::wait_read, asio::deferred),
             state->descriptor.async_wait(Descriptor::wait_write, asio::deferred)
         )
             .async_wait(
                 asio::experimental::wait_for_one(),
-                asio::bind_executor(
-                    executor,
-                    [handler = std::move(handler
-                     )](std::array<std::size_t, 2> order,
-                        boost::system::error_code read,
-                        boost::system::error_code write) mutable { std::move(handler)(order[0] == 0 ? read : write); }
+                asio::bind_cancellation_slot(
+                    cancellation,
+                    asio::bind_executor(
+                        executor,
+                        [handler = std::move(handler)](
+                            std::array<std::size_t, 2> order,
+                            boost::system::error_code read,
+                            boost::system::error_code write
+                        ) mutable { std::move(handler)(order[0] == 0 ? read : write); }
+                    )
                 )
             );
     };
@@ -142,7 +149,7 @@ asio::awaitable<void> SocketWait::wait(Event event) {
     if (!std::get<0>(answer)) co_return;
     const std::lock_guard lock(state_->mutex);
     if (state_->expired) throw Error(ErrorKind::deadline, "no answer from the server in time");
-    throw Error(ErrorKind::closed, "the connection is being closed");
+    throw Error(ErrorKind::closed, "the call was cancelled, or the connection is being closed");
 }
 
 void SocketWait::interrupt() {

@@ -34,6 +34,7 @@ public:
     bool has_expired() const;  // the deadline passed during the last wait
 
     // Waits for the event. Throws: db::Error (deadline) when armed and late; (closed) after interrupt().
+    // Cancellation: ends the wait with (closed).
     boost::asio::awaitable<void> wait(Event event);
 
     // Ends a wait in progress and every later one with db::Error (closed). Thread: any.

@@ -2,6 +2,7 @@
 
 #include "tests/bench/pool/checkout.hpp"
 #include "tests/bench/pool/pipeline.hpp"
+#include "tests/bench/pool/placement.hpp"
 #include "tests/bench/pool/run.hpp"
 #include "tests/bench/pool/workload.hpp"
 #include "tests/support/fault_proxy.hpp"
@@ -13,6 +14,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 using namespace bench;
@@ -33,24 +36,19 @@ struct Ways {
     db::ConnectionSettings distant;  // as if it stood in another building
 };
 
+// Of one placement.
 struct Result {
-    Checkout checkout;
     std::vector<double> shared_vs_bare;
     std::vector<double> pre_ping_ratio;
     std::vector<double> socket_speedup;
     std::vector<double> tcp_speedup;
-    std::vector<double> distant_speedup;
     std::vector<double> bare;
     std::vector<double> single;
 };
 
 // The kinds of work take turns in slices, so that whatever else the machine does meets all of them alike.
-void repeat_once(const Options& options, const Ways& ways, Result& result) {
+void repeat_once(const Options& options, Placement placement, const Ways& ways, Result& result) {
     boost::asio::io_context context{1};
-    {
-        db::Pool pool(context.get_executor(), ways.socket, pool_settings(true));
-        run(context, measure_checkout(pool, result.checkout));
-    }
     Workload bare = Workload::bare(context, ways.socket);
     Workload shared = Workload::shared(context, ways.socket, true);
     Workload unpinged = Workload::shared(context, ways.socket, false);
@@ -63,20 +61,17 @@ void repeat_once(const Options& options, const Ways& ways, Result& result) {
     }
     const Speedup socket = measure_pipeline(context, ways.socket, length);
     const Speedup tcp = measure_pipeline(context, ways.tcp, length);
-    const Speedup distant = measure_pipeline(context, ways.distant, length);
     result.shared_vs_bare.push_back(shared.rate() / bare.rate());
     result.pre_ping_ratio.push_back(shared.rate() / unpinged.rate());
     result.socket_speedup.push_back(socket.ratio());
     result.tcp_speedup.push_back(tcp.ratio());
-    result.distant_speedup.push_back(distant.ratio());
     result.bare.push_back(bare.rate());
-    result.single.push_back(socket.single.rate());
+    result.single.push_back(tcp.single.rate());
     fmt::print(
         stderr,
-        "checkout {:.3f} us; statements/s (and us of processor time each, on this side): bare {:.0f} ({:.2f}), shared "
-        "{:.0f} ({:.2f}), without pre-ping {:.0f} ({:.2f}); one by one and in packets: socket {:.0f} {:.0f}, TCP "
-        "{:.0f} {:.0f}, distant {:.0f} {:.0f}\n",
-        result.checkout.microseconds.back(),
+        "{}: statements/s (and us of processor time each, on this side): bare {:.0f} ({:.2f}), shared {:.0f} ({:.2f}), "
+        "without pre-ping {:.0f} ({:.2f}); one by one and in packets: socket {:.0f} {:.0f}, TCP {:.0f} {:.0f}\n",
+        name_of(placement),
         bare.rate(),
         bare.cpu_microseconds(),
         shared.rate(),
@@ -86,9 +81,7 @@ void repeat_once(const Options& options, const Ways& ways, Result& result) {
         socket.single.rate(),
         socket.pipelined.rate(),
         tcp.single.rate(),
-        tcp.pipelined.rate(),
-        distant.single.rate(),
-        distant.pipelined.rate()
+        tcp.pipelined.rate()
     );
 }
 
@@ -102,24 +95,42 @@ void measure(const Options& options) {
         .tcp = {.url = fmt::format("postgresql://postgres@127.0.0.1:{}/postgres?sslmode=disable", server.port())},
         .distant = {.url = network.url("postgres")},
     };
-    Result result;
-    for (int i = 0; i < options.repeats; ++i) repeat_once(options, ways, result);
-    fmt::print(
-        "{{\"checkout_us\": {:.3f}, \"allocations_per_checkout\": {:.3f}, \"shared_vs_bare\": {:.3f}, "
-        "\"pre_ping_ratio\": {:.3f}, \"pipeline_speedup\": {:.1f}, \"pipeline_speedup_socket\": {:.1f}, "
-        "\"pipeline_speedup_2ms\": {:.1f}, \"bare_statements_per_s\": {:.0f}, \"single_statements_per_s\": {:.0f}, "
-        "\"repeats\": {}}}\n",
-        median(result.checkout.microseconds),
-        static_cast<double>(result.checkout.allocations) / static_cast<double>(result.checkout.count),
-        median(result.shared_vs_bare),
-        median(result.pre_ping_ratio),
-        median(result.tcp_speedup),
-        median(result.socket_speedup),
-        median(result.distant_speedup),
-        median(result.bare),
-        median(result.single),
-        options.repeats
-    );
+    Checkout checkout;
+    Result apart;
+    Result together;
+    std::vector<double> distant_speedup;
+    for (int i = 0; i < options.repeats; ++i) {
+        place(Placement::apart, server.pid());
+        boost::asio::io_context context{1};
+        {
+            db::Pool pool(context.get_executor(), ways.socket, pool_settings(true));
+            run(context, measure_checkout(pool, checkout));
+        }
+        distant_speedup.push_back(measure_pipeline(context, ways.distant, options.seconds / slices).ratio());
+        repeat_once(options, Placement::apart, ways, apart);
+        place(Placement::together, server.pid());
+        repeat_once(options, Placement::together, ways, together);
+    }
+    const double checkouts = static_cast<double>(checkout.count);
+    const std::vector<std::pair<std::string_view, std::string>> fields{
+        {"checkout_us", fmt::format("{:.3f}", median(checkout.microseconds))},
+        {"allocations_per_checkout", fmt::format("{:.3f}", static_cast<double>(checkout.allocations) / checkouts)},
+        {"shared_vs_bare", fmt::format("{:.3f}", median(apart.shared_vs_bare))},
+        {"shared_vs_bare_one_core", fmt::format("{:.3f}", median(together.shared_vs_bare))},
+        {"pre_ping_ratio", fmt::format("{:.3f}", median(apart.pre_ping_ratio))},
+        {"pre_ping_ratio_one_core", fmt::format("{:.3f}", median(together.pre_ping_ratio))},
+        {"pipeline_speedup", fmt::format("{:.1f}", median(apart.tcp_speedup))},
+        {"pipeline_speedup_socket", fmt::format("{:.1f}", median(apart.socket_speedup))},
+        {"pipeline_speedup_one_core", fmt::format("{:.1f}", median(together.tcp_speedup))},
+        {"pipeline_speedup_socket_one_core", fmt::format("{:.1f}", median(together.socket_speedup))},
+        {"pipeline_speedup_2ms", fmt::format("{:.1f}", median(distant_speedup))},
+        {"bare_statements_per_s", fmt::format("{:.0f}", median(apart.bare))},
+        {"single_statements_per_s", fmt::format("{:.0f}", median(apart.single))},
+        {"repeats", std::to_string(options.repeats)},
+    };
+    std::string line;
+    for (const auto& [name, value] : fields) line += fmt::format("{}\"{}\": {}", line.empty() ? "" : ", ", name, value);
+    fmt::print("{{{}}}\n", line);
 }
 
 int usage(int code) {

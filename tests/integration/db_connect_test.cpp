@@ -1,4 +1,5 @@
 // The forms of a database URL, against a real server.
+#include "db/connect.hpp"
 #include "db/connection.hpp"
 #include "db/error.hpp"
 #include "db/session.hpp"
@@ -9,6 +10,9 @@
 
 #include <boost/asio/this_coro.hpp>
 
+#include <libpq-fe.h>
+
+#include <map>
 #include <string>
 
 using Catch::Contains;
@@ -33,6 +37,21 @@ std::string answer_of(const std::string& given) {
             co_return error.what();
         }
     });
+}
+
+// What libpq is told for a connection to this URL.
+std::map<std::string, std::string> told_to_libpq(const std::string& url) {
+    PGconn* connection = tests::run([&]() -> asio::awaitable<PGconn*> {
+        co_return co_await db::start_connect(co_await asio::this_coro::executor, {.url = url});
+    });
+    PQconninfoOption* options = PQconninfo(connection);
+    std::map<std::string, std::string> told;
+    for (const PQconninfoOption* option = options; option->keyword != nullptr; ++option) {
+        if (option->val != nullptr) told[option->keyword] = option->val;
+    }
+    PQconninfoFree(options);
+    PQfinish(connection);
+    return told;
 }
 
 // The private server as the value of a query key, and the role that owns it.
@@ -84,4 +103,17 @@ TEST_CASE("a server that is not there is named", "[db][connect]") {
     CHECK_THAT(
         answer_of("postgresql://app@no-such-host.invalid/jobs"), Contains("host no-such-host.invalid is not known")
     );
+}
+
+TEST_CASE(
+    "a connection is told to notice in seconds that the other side vanished; the URL may say otherwise", "[db][connect]"
+) {
+    auto told = told_to_libpq("postgresql://app@127.0.0.1:1/jobs");
+    CHECK(told["keepalives_idle"] == "10");
+    CHECK(told["keepalives_interval"] == "5");
+    CHECK(told["keepalives_count"] == "3");
+    CHECK(told["tcp_user_timeout"] == "15000");
+    told = told_to_libpq("postgresql://app@127.0.0.1:1/jobs?keepalives_idle=60&tcp_user_timeout=0");
+    CHECK(told["keepalives_idle"] == "60");
+    CHECK(told["tcp_user_timeout"] == "0");
 }

@@ -1,9 +1,13 @@
 #include "db/pipeline.hpp"
+#include "db/transaction.hpp"
+#include "db/url.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/fault_proxy.hpp"
 #include "tests/support/session_fixture.hpp"
 
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace tests;
@@ -11,7 +15,31 @@ namespace asio = boost::asio;
 template <class T = void>
 using awaitable = asio::awaitable<T>;
 
-TEST_CASE("pipelined runs several functions in one round trip", "[db][pipeline]") {
+TEST_CASE(
+    "a transaction costs one round trip more than its statements, and pipelined ones cost one", "[db][pipeline]"
+) {
+    const TestDatabase database;
+    const FaultProxy network(db::parse_url(server_url())->hosts.front().name + "/.s.PGSQL.5432");
+    db::ConnectionSettings settings{.url = network.url(database.name())};
+    settings.pooler = GENERATE(db::Pooler::none, db::Pooler::transaction);  // then with statement_timeout in it
+    with_session(settings, [&](db::Session& session) -> awaitable<> {
+        int before = network.packets();
+        const auto cost = [&] {
+            const int now = network.packets();
+            return now - std::exchange(before, now);
+        };
+        co_await add(session, 1, 2);  // prepared in the same packet
+        CHECK(cost() == 1);
+        co_await db::transact(session, [](db::Session& inside) { return add(inside, 1, 2); });
+        CHECK(cost() == 2);
+        co_await db::transact(session, [](db::Session&) -> awaitable<> { co_return; });
+        CHECK(cost() == 0);
+        co_await db::pipelined(session, add(session, 1, 2), divide(session, 5), add(session, 3, 4));
+        CHECK(cost() == 1);
+    });
+}
+
+TEST_CASE("pipelined hands its functions their results", "[db][pipeline]") {
     const TestDatabase database;
     with_session(database, [](db::Session& session) -> awaitable<> {
         const auto answers =

@@ -3,6 +3,7 @@
 #include "db/url.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/fault_proxy.hpp"
+#include "tests/support/own_server.hpp"
 #include "tests/support/pool_fixture.hpp"
 
 #include <algorithm>
@@ -49,6 +50,51 @@ TEST_CASE("pool_pre_ping: no session of a terminated backend is lent", "[db][poo
         CHECK(failure.has_value() == !settings.pool_pre_ping);
         // One was found dead: the other is not even looked at.
         if (settings.pool_pre_ping) CHECK(fixture.pool.stats().invalid == 2);
+    });
+}
+
+TEST_CASE("pool_pre_ping: after a restart of the server no session of the time before is lent", "[db][pool][setting]") {
+    const auto how = GENERATE(OwnServer::Stop::fast, OwnServer::Stop::immediate);
+    OwnServer server;
+    boost::asio::io_context context;
+    db::Pool pool(context.get_executor(), {.url = server.url()}, {});
+    run(context, [&]() -> awaitable<> {
+        {
+            const db::Session one = co_await pool.checkout();
+            const db::Session two = co_await pool.checkout();
+            const db::Session three = co_await pool.checkout();
+        }
+        server.stop(how);
+        server.start();
+        db::Session one = co_await pool.checkout();
+        db::Session two = co_await pool.checkout();
+        co_await pid_of(one);
+        co_await pid_of(two);
+        CHECK(pool.stats().invalid == 3);
+    });
+}
+
+TEST_CASE(
+    "pre_ping_after: of connections idle for longer that died without a word none is lent", "[db][pool][setting]"
+) {
+    db::PoolSettings settings;
+    settings.pre_ping_after = 0ms;
+    settings.pool_timeout = 10s;
+    PoolFixture fixture;
+    FaultProxy network(db::parse_url(server_url())->hosts.front().name + "/.s.PGSQL.5432");
+    db::Pool pool(
+        fixture.context.get_executor(), {.url = network.url(fixture.database.name())}, settings, fixture.hooks()
+    );
+    fixture.run([&]() -> awaitable<> {
+        {
+            const db::Session one = co_await pool.checkout();
+            const db::Session two = co_await pool.checkout();
+        }
+        network.half_open();
+        db::Session session = co_await pool.checkout();
+        co_await pid_of(session);
+        CHECK(fixture.pings == 1);  // one was found dead: the other is not even asked
+        CHECK(pool.stats().invalid == 2);
     });
 }
 

@@ -136,22 +136,6 @@ TEST_CASE("copy_in streams rows and undoes them when the sender stops", "[db][co
     });
 }
 
-TEST_CASE("a call without an answer ends at its deadline, and the connection is of no use any more", "[db][deadline]") {
-    const TestDatabase database;
-    with_session(database, [](db::Session& session) -> awaitable<> {
-        static const db::Statement sleep{"", "select pg_sleep(60)"};
-        db::ErrorKind kind{};
-        session.connection().send(sleep, {});
-        try {
-            co_await session.connection().exchange(100ms);
-        } catch (const db::Error& error) {
-            kind = error.kind();
-        }
-        CHECK(kind == db::ErrorKind::deadline);
-        CHECK_FALSE(session.connection().is_usable());
-    });
-}
-
 TEST_CASE("a terminated connection says why", "[db][session]") {
     const TestDatabase database;
     with_session(database, [](db::Session& session) -> awaitable<> {

@@ -171,27 +171,6 @@ TEST_CASE("pooler: in transaction mode no statement is prepared by name", "[db][
     });
 }
 
-TEST_CASE("a statement past its deadline is cancelled on the server as well", "[db][deadline]") {
-    const tests::TestDatabase database;
-    with_session(database, {}, [&](db::Session& session) -> awaitable<> {
-        std::optional<db::ErrorKind> kind;
-        session.connection().send(sleep_sql, {});
-        try {
-            co_await session.connection().exchange(100ms);
-        } catch (const db::Error& error) {
-            kind = error.kind();
-        }
-        CHECK(kind == db::ErrorKind::deadline);
-        const auto limit = std::chrono::steady_clock::now() + 10s;
-        const std::string asleep =
-            "select count(*) from pg_stat_activity where datname = current_database() and state = 'active' and query "
-            "like 'select pg_sleep%'";
-        while (database.value(asleep) != "0" && std::chrono::steady_clock::now() < limit) {
-        }
-        CHECK(database.value(asleep) == "0");
-    });
-}
-
 TEST_CASE("the server's notices reach the hooks", "[db][session]") {
     const tests::TestDatabase database;
     std::vector<std::pair<std::string, std::string>> heard;

@@ -1,7 +1,9 @@
 // What the database settings promise of a whole worker process.
+#include "tests/support/background.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/command.hpp"
 #include "tests/support/database.hpp"
+#include "tests/support/http_get.hpp"
 #include "tests/support/process.hpp"
 
 #include <chrono>
@@ -84,6 +86,27 @@ TEST_CASE("the leader says when the fleet no longer fits the server, and when it
     CHECK_THAT(worker.wait_for_line("overruns database.max_connections (12) by 41"), Contains("warn"));
     database.psql("update task_queue.workers set connections = 8");
     worker.wait_for_line("fits the connection budget again");
+}
+
+TEST_CASE("a worker's pool has the settings of its configuration", "[scenario][pool][setting]") {
+    const TestDatabase database;
+    WorkerProcess worker(database.url(), {{"DB_POOL_SIZE", "3"}, {"DB_STATEMENT_TIMEOUT", "300ms"}});
+    CHECK_THAT(http_get(worker, "/metrics"), Contains("\ntask_worker_pool_size 3\n"));
+    OpenTransaction blocker(database);
+    blocker.execute("lock table task_queue.bundles in access exclusive mode");
+    worker.wait_for_line("canceling statement due to statement timeout");
+}
+
+TEST_CASE("what the server has to say beside its answers is in the log", "[scenario][pool]") {
+    const TestDatabase database;
+    WorkerProcess worker(database.url());
+    database.psql(
+        "create function warn() returns trigger language plpgsql as "
+        "$$ begin raise warning 'mind the gap'; raise notice 'all is well'; return null; end $$"
+    );
+    database.psql("create trigger warn after update on task_queue.workers execute function warn()");
+    CHECK_THAT(worker.wait_for_line("mind the gap"), Contains("\"warn\"") && Contains("\"from\":\"server\""));
+    CHECK_THAT(worker.wait_for_line("all is well"), Contains("\"info\""));
 }
 
 TEST_CASE("echo: every statement is logged with its duration, and no parameter", "[scenario][pool][setting]") {

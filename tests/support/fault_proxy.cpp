@@ -117,6 +117,7 @@ struct FaultProxy::Core {
             const auto most =
                 rate == 0 ? buffer.size() : static_cast<std::size_t>(std::max(1, rate / pieces_per_second));
             const std::size_t got = co_await from.async_read_some(asio::buffer(buffer.data(), most), token);
+            if (!error && &from == &link->client) ++packets;
             if (!error && lag > 0ms) co_await pause(lag);
             if (!error && rate > 0) co_await pause(1000ms * static_cast<int>(got) / rate);
             co_await let_through(*link);  // an end does not pass a hole either
@@ -165,6 +166,7 @@ struct FaultProxy::Core {
     bool stopping = false;
     std::atomic<int> accepted = 0;
     std::atomic<int> open = 0;
+    std::atomic<int> packets = 0;
     std::thread thread;
 };
 
@@ -223,6 +225,10 @@ int FaultProxy::accepted() const {
 
 int FaultProxy::open() const {
     return core_->open;
+}
+
+int FaultProxy::packets() const {
+    return core_->packets;
 }
 
 }  // namespace tests

@@ -36,6 +36,8 @@ public:
 
     int accepted() const;  // connections since the beginning
     int open() const;      // connections now, half-open ones included
+    // How often clients sent something, since the beginning: once a round trip, where each waits for its answer.
+    int packets() const;
 
 private:
     struct Core;

@@ -220,6 +220,41 @@ TEST_CASE("every setting of the database is taken from config.yml and from its v
     }
 }
 
+TEST_CASE("every setting of the database lands in the field that is used", "[worker][config][setting]") {
+    const DatabaseConfig database = loaded({.yaml = R"(
+database:
+  url: postgresql://u@db/j
+  direct_url: postgresql://u@direct/j
+  pooler: transaction
+  pool_size: 7
+  max_overflow: 3
+  pool_timeout: 1500ms
+  pool_recycle: 30m
+  pool_pre_ping: false
+  pre_ping_after: 2s
+  statement_timeout: 5m
+  echo: true
+  max_connections: 50
+  other_connections: 40
+  budget: warn
+)"})
+                                        .database;
+    CHECK(database.connection.url == "postgresql://u@db/j");
+    CHECK(database.direct_url == "postgresql://u@direct/j");
+    CHECK(database.connection.pooler == db::Pooler::transaction);
+    CHECK(database.pool.pool_size == 7);
+    CHECK(database.pool.max_overflow == 3);
+    CHECK(database.pool.pool_timeout == 1500ms);
+    CHECK(database.pool.pool_recycle == 30min);
+    CHECK_FALSE(database.pool.pool_pre_ping);
+    CHECK(database.pool.pre_ping_after == 2s);
+    CHECK(database.connection.statement_timeout == 5min);
+    CHECK(database.echo);
+    CHECK(database.max_connections == 50);
+    CHECK(database.other_connections == 40);
+    CHECK(database.budget == BudgetMode::warn);
+}
+
 TEST_CASE("load_config takes the URL's connect_timeout for each attempt to connect", "[worker][config]") {
     CHECK(loaded({}).database.connection.connect_timeout == 10s);
     const std::string url = "postgresql://u@db/j?connect_timeout=";
