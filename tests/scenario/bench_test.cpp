@@ -84,7 +84,6 @@ TEST_CASE("tests/bench/run latency sees the start of every handler", "[scenario]
     CHECK(fields.at("p50_ms").to_number<double>() < fields.at("call_p50_ms").to_number<double>());
 }
 
-<<<<<<< ours
 TEST_CASE("tests/bench/run exec, stream and http run every job and show a ratio", "[scenario][bench]") {
     const std::string measure = GENERATE("exec", "stream", "http");
     const Finished run = bench({measure, "--jobs", "200"});
@@ -93,7 +92,8 @@ TEST_CASE("tests/bench/run exec, stream and http run every job and show a ratio"
     const auto fields = boost::json::parse(run.output).as_object();
     CHECK(fields.at("measure").as_string() == measure);
     for (const char* field : {"jobs_per_s", "ratio"}) CHECK(fields.at(field).to_number<double>() > 0);
-=======
+}
+
 TEST_CASE("tests/bench/run pool prints every ratio of the pool", "[scenario][bench][pool]") {
     const Finished run = bench({"pool", "--seconds", "0.05"});
     INFO(run.errors);
@@ -112,5 +112,4 @@ TEST_CASE("tests/bench/run pool prints every ratio of the pool", "[scenario][ben
         INFO(field);
         CHECK(fields.at(field).to_number<double>() > 0);
     }
->>>>>>> theirs
 }
