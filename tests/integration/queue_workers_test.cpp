@@ -139,6 +139,7 @@ TEST_CASE("find_handlers tells which kinds a live worker of the queue has", "[qu
         text += fmt::format("{}@{} {}; ", one.kind, static_cast<int>(one.of.queue), one.any_live);
     CHECK(text == "theirs@1 true; theirs@2 false; of the dead@1 false; nobody's@1 false; ");
     queue.database.psql("update task_queue.workers set queues = '{}'");
-    CHECK(tests::run(queue.context, [&] { return find_handlers(queue.session, std::vector{asked[1]}); }).at(0).any_live
-    );
+    const std::vector elsewhere{asked[1]};
+    const auto found = tests::run(queue.context, [&] { return find_handlers(queue.session, elsewhere); });
+    CHECK(found.at(0).any_live);
 }
