@@ -24,6 +24,7 @@ LineReader::LineReader(const boost::asio::any_io_executor& strand, LineSplitter&
 
 void LineReader::start(UniqueFd descriptor, const std::shared_ptr<const void>& owner) {
     owner_ = owner;
+    if (!descriptor) return;  // the program has closed it
     descriptor_.assign(descriptor.release());
     wait();
 }

@@ -138,7 +138,8 @@ void StreamTurn::take_line(std::string_view line, std::size_t left_out) {
 }
 
 void StreamTurn::answer(Outcome outcome, bool is_broken) {
-    ending_.answered_twice = ending_.answered_twice || ending_.answer;
+    if (ending_.answer && is_ending_) return;  // it errs already: nothing that follows is worse
+    ending_.answered_twice = ending_.answer.has_value();
     if (!ending_.answer) ending_.answer = std::move(outcome);
     // Whoever errs in what it says may be out of step: its next answer must not be taken for another job's.
     if (is_broken || ending_.answered_twice) end_program();

@@ -55,6 +55,8 @@ TEST_CASE("a stream's program that fails a job is replaced", "[jobs][stream]") {
         {"echo '{\"id\": 128, \"result\": 1}'", "retry: the program answered for job 128, but it was given job 256"},
         {"echo '{\"id\": 128, \"progress\": 1}'", "retry: the program answered for job 128, but it was given job 256"},
         {"printf '{\"result\":1}\\n{\"result\":2}\\n'", "retry: the program answered the job more than once"},
+        {"printf '{\"id\":128,\"progress\":1}\\n{\"done\":true}\\n'",
+         "retry: the program answered for job 128, but it was given job 256"},
     }));
     INFO(row.does);
     const TemporaryFolder folder;
@@ -184,6 +186,12 @@ TEST_CASE("a stream's log is bounded for each job", "[jobs][stream]") {
         CHECK(seen.log.size() < 510);
         CHECK(seen.log.size() > 400);
     }
+    CHECK(stream.counters->started == 1);
+}
+
+TEST_CASE("a stream's program may close its standard error", "[jobs][stream]") {
+    StreamRun stream("exec 2>&-; while read -r job; do echo '{\"done\":true}'; done");
+    for (int turn = 0; turn < 3; ++turn) CHECK(stream.run() == "complete");
     CHECK(stream.counters->started == 1);
 }
 
