@@ -221,7 +221,9 @@ TEST_CASE(
     check_plan("is_suspect_waiting", plan(queue, "is_suspect_waiting", lanes), 100);
     check_plan("complete_job", plan(queue, "complete_job", me_completes), 100);
     check_plan("prune_workers", plan(queue, "prune_workers", "0, 10"), 40);
-    check_plan("read_depth", plan(queue, "read_depth", fmt::format("{}, {}, 100, 100", lanes, numbers(0, 0, 10))), 2'500);
+    check_plan(
+        "read_depth", plan(queue, "read_depth", fmt::format("{}, {}, 100, 100", lanes, numbers(0, 0, 10))), 2'500
+    );
 }
 
 // One value fills the leading column of an index, and the planner knows it: the primary key's order must not tempt it.

@@ -90,7 +90,9 @@ TEST_CASE("look has one leader at a time", "[queue][leader][db]") {
     tests::QueueFixture queue;
     const WorkerId one = queue.add_worker();
     const WorkerId other = queue.add_worker();
-    const auto takes = [&](WorkerId worker) { return queue.call(look(queue.session, {.worker = worker, .lease = 1h})).leads; };
+    const auto takes = [&](WorkerId worker) {
+        return queue.call(look(queue.session, {.worker = worker, .lease = 1h})).leads;
+    };
     CHECK(takes(one));
     CHECK_FALSE(takes(other));
     const std::string elected = queue.value("select elected_at from task_queue.leaders");

@@ -38,8 +38,7 @@ TEST_CASE("dead lists, shows, redrives and purges discarded jobs", "[worker][cli
     shell.refuses({"dead", "redrive"}, 2, "which dead letters?");
     CHECK(shell.run({"dead", "redrive", "128"}).output == "redrove 1 job\n");
     CHECK(holds(shell.run({"job", "show", "128"}).output, "available"));
-    CHECK(holds(shell.run({"dead", "redrive", "128"}).output, "redrove 0 jobs; 1 of the numbers is no dead letter")
-    );
+    CHECK(holds(shell.run({"dead", "redrive", "128"}).output, "redrove 0 jobs; 1 of the numbers is no dead letter"));
     shell.refuses({"dead", "purge", "--all"}, 2, "dead purge would delete 1 dead letter for good: confirm with --yes");
     CHECK(shell.run({"dead", "purge", "--all", "--dry-run"}).output == "would purge 1 dead letter\n");
     CHECK(shell.run({"dead", "purge", "--all", "--yes"}).output == "purged 1 dead letter\n");

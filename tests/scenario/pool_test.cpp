@@ -90,7 +90,7 @@ TEST_CASE("the leader says when the fleet no longer fits the server, and when it
 
 TEST_CASE("a worker's pool has the settings of its configuration", "[scenario][pool][setting]") {
     const TestDatabase database;
-    WorkerProcess worker(database.url(), {{"DB_POOL_SIZE", "3"}, {"DB_STATEMENT_TIMEOUT", "300ms"}});
+    WorkerProcess worker(database.url(), {{"DB_POOL_SIZE", "3"}, {"DB_STATEMENT_TIMEOUT", "1s"}});
     CHECK_THAT(http_get(worker, "/metrics"), Contains("\ntask_worker_pool_size 3\n"));
     OpenTransaction blocker(database);
     blocker.execute("lock table task_queue.bundles in access exclusive mode");
