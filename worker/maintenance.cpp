@@ -30,12 +30,12 @@ constexpr std::chrono::milliseconds budget_period = 60s;  // at a change of the 
 constexpr std::chrono::milliseconds prune_period = 60s;
 constexpr std::chrono::milliseconds history_period = 600s;
 constexpr std::chrono::milliseconds history_retry = 10s;  // while somebody reads the history
-constexpr std::chrono::milliseconds late_period = 10s;    // commits that come later than this wait for a poll
+// Of one step, until the others have theirs: a whole pass must be short against the lead and lease_timeout.
+constexpr std::chrono::milliseconds turn = 300ms;
+constexpr std::chrono::milliseconds late_period = 10s;  // commits that come later than this wait for a poll
 constexpr int promote_rows = 1'000;
 constexpr int rescue_rows = 100;
-constexpr int most_rounds = 20;  // of one step, until the others have their turn
 constexpr int cancel_rows = 1'000;
-constexpr int cancel_rounds = 5;
 constexpr int seal_batches = 500;
 }  // namespace
 
@@ -159,7 +159,7 @@ asio::awaitable<bool> Maintenance::lead(const queue::Look& look, const std::vect
 
 asio::awaitable<void> Maintenance::promote() {
     db::Session session = co_await pool_.checkout();
-    for (int round = 0; round < most_rounds; ++round) {
+    for (const auto end = Clock::now() + turn; Clock::now() < end;) {
         const auto answers = co_await db::pipelined(
             session, queue::fix_plans(session), queue::promote_jobs(session, place_.due, promote_rows)
         );
@@ -174,13 +174,13 @@ asio::awaitable<void> Maintenance::fold(const queue::Look& look) {
     db::Session session = co_await pool_.checkout();
     if (look.batches) {
         co_await queue::seal_due_batches(session, seal_batches);
-        for (int round = 0; round < cancel_rounds; ++round) {
+        for (const auto end = Clock::now() + turn; Clock::now() < end;) {
             if (co_await queue::cancel_remaining_jobs(session, cancel_rows) == 0) break;
         }
     }
     // Past the changes of batches that others have locked, as a client does that has sealed one and not committed.
     queue::Folded folded{.last_change = std::max(std::exchange(fold_after_, 0), place_.change), .more = true};
-    for (int round = 0; folded.more && round < most_rounds; ++round) {
+    for (const auto end = Clock::now() + turn; folded.more && Clock::now() < end;) {
         folded = co_await queue::fold_batch_changes(session, {.after = folded.last_change});
         foothold_.took_changes(folded.last_change);
         if (!folded.finished.empty()) engine_.wake();  // callbacks were enqueued
@@ -201,7 +201,7 @@ asio::awaitable<void> Maintenance::rescue() {
     queue::Rescued all;
     {
         db::Session session = co_await pool_.checkout();
-        for (int round = 0; round < most_rounds; ++round) {
+        for (const auto end = Clock::now() + turn; Clock::now() < end;) {
             const auto answers =
                 co_await db::pipelined(session, queue::fix_plans(session), queue::rescue_jobs(session, rescue_rows));
             const queue::Rescued& rescued = std::get<1>(answers);
