@@ -334,7 +334,7 @@ inline constexpr const char* man =
     R"(The pages are made from what --help says, as troff source.
 
 Examples:
-  task-worker man task-worker-batch | man -l -
+  task-worker man task-worker-batch > task-worker-batch.1
   task-worker man --to /usr/local/share/man)";
 
 }  // namespace worker::cli::help
