@@ -49,7 +49,7 @@ def partly_finished(server, template, rows, rounds=3):
         connection.rows("set enable_seqscan = off; alter table task_queue.bundles set (autovacuum_enabled = off)")
         connection.rows(
             f"select count(*) from task_queue.enqueue_many('noop', (select array_agg(({random_args})::json) "
-            f"from generate_series(1, {rows * 63})))"
+            f"from generate_series(1, {rows * 63})), bundle => 63)"
         )
         connection.rows("vacuum analyze task_queue.bundles")
         worker = connection.number(
