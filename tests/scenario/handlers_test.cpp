@@ -94,7 +94,7 @@ TEST_CASE("an http handler's API completes jobs and reports their progress by SQ
     shop.enqueue("work", 1);  // the server answers both together
     shop.await_finished(2);
     CHECK(shop.count("state = 'completed'") == "2");
-    CHECK(shop.database.value("select count(*) from task_queue.task_progress") == "0");
+    // What it reported is swept by the leader: the worker does not know of it.
     CHECK(shop.database.value("select task_queue.report_progress(" + job + ", 4, 10)") == "f");
 }
 
