@@ -25,7 +25,8 @@ namespace {
 
 constexpr int stages = 5;
 constexpr int batch_jobs = 100;
-constexpr std::int64_t slack = 64 << 10;           // bytes; buffers grow to the largest round
+// Bytes; buffers and tables double now and then (80 kB at a time were seen). A byte kept for each job would be 800,000.
+constexpr std::int64_t slack = 256 << 10;
 constexpr std::int64_t of_connection = 128 << 10;  // of libpq's buffers, prepared statements
 constexpr std::size_t descriptor_slack = 4;
 
