@@ -11,5 +11,5 @@ boost::asio::awaitable<jobs::Outcome> SendEmail::operator()(jobs::JobContext& co
         outbox_->send(to, mail.subject);
         context.progress(++sent, total, to);
     }
-    co_return jobs::Complete{{{"sent", sent}}};
+    co_return jobs::Complete{boost::json::object{{"sent", sent}}};
 }
