@@ -136,6 +136,8 @@ TEST_CASE("a cancelled statement ends at once, on the server too, and its connec
         co_await fixture.until([](const db::PoolStats& stats) { return stats.checked_out == 0; });
         CHECK(kind == db::ErrorKind::closed);
         CHECK(closed(fixture.pool.stats(), db::CloseReason::dirty) == 1);
+        if (tests::skipped_without_direct("a pooler may forget the client before its request to cancel comes"))
+            co_return;
         await_asleep(fixture.database, 0);
     });
 }

@@ -86,8 +86,15 @@ TEST_CASE("Args are read when they are asked for, and tell of what cannot be rea
     CHECK(jobs::Args().value().is_null());
     const std::string deep = std::string(400, '[') + std::string(400, ']');
     CHECK_NOTHROW(jobs::Args(nullptr, deep).value());
+    CHECK(jobs::Args(nullptr, "[1e300]").value().at(0) == 1e300);
     const std::string deeper = std::string(700, '[') + std::string(700, ']');
-    for (const std::string_view bad : {std::string_view(deeper), std::string_view(R"("\ud800")"), std::string_view()}) {
+    const std::string long_number(400, '9');
+    for (const std::string_view bad :
+         {std::string_view(deeper),
+          std::string_view(R"("\ud800")"),
+          std::string_view(),
+          std::string_view(R"({"x": [1, -1e400]})"),
+          std::string_view(long_number)}) {
         const jobs::Args unreadable(nullptr, bad);
         CHECK_THROWS_AS(unreadable.value(), jobs::ArgsError);
         CHECK_THROWS_AS(unreadable.value(), jobs::ArgsError);
