@@ -33,7 +33,7 @@ variants = {
 
 
 def template_of(name):
-    return "template_" + "".join(letter if letter.isalnum() else "_" for letter in name)
+    return "template_" + "".join(letter if letter.isalnum() else "_" for letter in name.lower())
 
 
 def create_template(server, name, sql):
