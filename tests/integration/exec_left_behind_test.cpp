@@ -5,6 +5,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/exec_run.hpp"
 #include "tests/support/process_end.hpp"
+#include "tests/support/process_facts.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -29,10 +30,6 @@ using namespace std::chrono_literals;
 namespace {
 
 namespace fs = std::filesystem;
-
-std::size_t open_descriptors() {
-    return static_cast<std::size_t>(std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator()));
-}
 
 }  // namespace
 
@@ -111,49 +108,43 @@ TEST_CASE("exec kills and collects a program whose context is destroyed", "[jobs
     CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);
 }
 
-TEST_CASE("exec's program dies with a worker that is killed", "[jobs][exec]") {
-    // A worker of its own, which runs the handler until it is killed: a fork of this process.
-    Pipe pipe = make_pipe();
-    REQUIRE(::fcntl(pipe.reader.get(), F_SETFL, 0) == 0);
-    const pid_t worker = ::fork();
-    if (worker == 0) {
-        Seen seen;
-        seen.on_line = [&](std::string_view line) {
-            const std::string text = std::string(line) + "\n";
-            if (::write(pipe.writer.get(), text.data(), text.size()) < 0) ::_exit(1);
-        };
-        JobContext context(a_job(), seen.hooks());
-        run_in(context, sh("echo $$; exec sleep 3600"));
-        ::_exit(0);
+// Of a worker of its own, which runs the script as a handler: a fork of this process. The script's first line is a
+// process.
+class KilledWorker {
+public:
+    explicit KilledWorker(const std::string& script) {
+        REQUIRE(::fcntl(pipe_.reader.get(), F_SETFL, 0) == 0);
+        pid_ = ::fork();
+        if (pid_ == 0) {
+            Seen seen;
+            seen.on_line = [&](std::string_view line) {
+                const std::string text = std::string(line) + "\n";
+                if (::write(pipe_.writer.get(), text.data(), text.size()) < 0) ::_exit(1);
+            };
+            JobContext context(a_job(), seen.hooks());
+            run_in(context, sh(script));
+            ::_exit(0);
+        }
     }
-    std::array<char, 32> text{};
-    REQUIRE(::read(pipe.reader.get(), text.data(), text.size() - 1) > 0);
-    const pid_t program = std::atoi(text.data());
-    REQUIRE(is_alive(program));
-    ::kill(worker, SIGKILL);
-    ::waitpid(worker, nullptr, 0);
-    CHECK(ends(program));
-}
+    pid_t first_line() const {
+        std::array<char, 32> text{};
+        REQUIRE(::read(pipe_.reader.get(), text.data(), text.size() - 1) > 0);
+        return std::atoi(text.data());
+    }
+    void kill() const {
+        ::kill(pid_, SIGKILL);
+        ::waitpid(pid_, nullptr, 0);
+    }
 
-TEST_CASE("what exec's program has started dies with a worker that is killed", "[jobs][exec]") {
-    Pipe pipe = make_pipe();
-    REQUIRE(::fcntl(pipe.reader.get(), F_SETFL, 0) == 0);
-    const pid_t worker = ::fork();
-    if (worker == 0) {
-        Seen seen;
-        seen.on_line = [&](std::string_view line) {
-            const std::string text = std::string(line) + "\n";
-            if (::write(pipe.writer.get(), text.data(), text.size()) < 0) ::_exit(1);
-        };
-        JobContext context(a_job(), seen.hooks());
-        run_in(context, sh("sleep 3600 & echo $!; wait"));
-        ::_exit(0);
-    }
-    std::array<char, 32> text{};
-    REQUIRE(::read(pipe.reader.get(), text.data(), text.size() - 1) > 0);
-    const pid_t grandchild = std::atoi(text.data());
-    REQUIRE(is_alive(grandchild));
-    ::kill(worker, SIGKILL);
-    ::waitpid(worker, nullptr, 0);
-    CHECK(ends(grandchild));
+private:
+    Pipe pipe_ = make_pipe();
+    pid_t pid_ = -1;
+};
+
+TEST_CASE("exec's program, and what it has started, die with a worker that is killed", "[jobs][exec]") {
+    const KilledWorker worker(GENERATE("echo $$; exec sleep 3600", "sleep 3600 & echo $!; wait"));
+    const pid_t program = worker.first_line();
+    REQUIRE(is_alive(program));
+    worker.kill();
+    CHECK(ends(program));
 }

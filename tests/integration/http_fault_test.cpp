@@ -3,6 +3,7 @@
 #include "jobs/http.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/http_run.hpp"
+#include "tests/support/process_facts.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 
@@ -13,15 +14,6 @@
 using namespace jobs;
 using namespace tests;
 using namespace std::chrono_literals;
-
-namespace {
-
-std::size_t open_descriptors() {
-    namespace fs = std::filesystem;
-    return static_cast<std::size_t>(std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator()));
-}
-
-}  // namespace
 
 TEST_CASE("http makes a retry of a server that gives no answer, and goes on", "[jobs][http]") {
     struct Row {

@@ -3,6 +3,7 @@
 #include "jobs/stream.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/process_end.hpp"
+#include "tests/support/process_facts.hpp"
 #include "tests/support/stream_run.hpp"
 #include "tests/support/temporary_folder.hpp"
 
@@ -21,11 +22,6 @@ using namespace tests;
 using namespace std::chrono_literals;
 
 namespace {
-
-std::size_t open_descriptors() {
-    namespace fs = std::filesystem;
-    return static_cast<std::size_t>(std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator()));
-}
 
 // A program that does this with its first job, in place of an answer or before it, and then answers.
 std::string once(const TemporaryFolder& folder, const std::string& script) {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <unistd.h>
+
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -37,6 +39,10 @@ std::vector<std::string> descriptors_of(pid_t process) {
         descriptors.push_back(fs::read_symlink(file.path(), closed).string());
     }
     return descriptors;
+}
+
+std::size_t open_descriptors() {
+    return descriptors_of(::getpid()).size();
 }
 
 std::size_t threads_of(pid_t process) {

@@ -11,6 +11,7 @@
 namespace tests {
 
 std::vector<std::string> descriptors_of(pid_t process);  // what each is open on
+std::size_t open_descriptors();                          // of this process
 std::size_t threads_of(pid_t process);
 std::size_t children_of(pid_t process);  // running ones and such that nobody has waited for
 int resident_mb(pid_t process);

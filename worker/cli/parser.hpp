@@ -5,6 +5,7 @@
 #include "worker/cli/errors.hpp"
 #include "worker/cli/help.hpp"
 #include "worker/cli/help_format.hpp"
+#include "worker/cli/help_steer.hpp"
 #include "worker/cli/parse.hpp"
 #include "worker/cli/times.hpp"
 #include "worker/config_value.hpp"

@@ -9,8 +9,8 @@ from harness.report import arguments, fail_unless, median_fields, note, print_li
 from harness.server import Server
 from harness.worker import Worker
 
-# A job lasts until its folder lets it go: so whoever dies does so in the middle of some.
-script = "until [ -e {folder}/go ]; do sleep 0.05; done\n"
+# A job lasts until its folder lets it go, which opens the pipe: so whoever dies does so in the middle of some.
+script = ": <{folder}/go\n"
 handlers = "handlers:\n  work:\n    exec: [sh, {folder}/work.sh]\n"
 jobs = 20  # as many as both have slots for
 outages = (1, 10, 45)  # seconds: shorter than a beat, and longer than a lease
@@ -23,6 +23,8 @@ class Fleet:
         self._folder = tempfile.mkdtemp(dir=server.folder)
         with open(os.path.join(self._folder, "work.sh"), "w") as file:
             file.write(script.format(folder=self._folder))
+        os.mkfifo(os.path.join(self._folder, "go"))
+        self._go = None
         self.url = server.create_database("work", "template_queue")
         self.workers = []
         for place in range(2):
@@ -34,7 +36,7 @@ class Fleet:
                 self.await_value("select count(*) from task_queue.leaders", "1")
 
     def let_go(self):
-        open(os.path.join(self._folder, "go"), "w").close()
+        self._go = os.open(os.path.join(self._folder, "go"), os.O_RDWR)  # stays open for the jobs to come
 
     def enqueue(self, count):
         with Connection(self.url) as connection:
@@ -65,6 +67,7 @@ class Fleet:
     def stop(self):
         for worker in self.workers:
             worker.stop()
+        os.close(self._go)
 
 
 def kill_worker(server, options, place):
