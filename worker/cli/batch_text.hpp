@@ -47,7 +47,7 @@ private:
 // Name, or the id of a batch without a name.
 std::string batch_name(const queue::BatchStatus& batch);
 
-// The fields that every command writes of a batch; see help.hpp.
+// The fields that every command writes of a batch; see help_steer.hpp.
 JsonObject batch_json(const queue::BatchStatus& batch);
 
 // Is this the text of a UUID: 36 characters, with dashes?

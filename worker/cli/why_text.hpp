@@ -20,7 +20,7 @@ struct Situation {
 };
 
 struct Reason {
-    std::string code;  // as help.hpp lists them
+    std::string code;  // as help_steer.hpp lists them
     std::string text;
 };
 
