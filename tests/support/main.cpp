@@ -2,18 +2,23 @@
 #define CATCH_CONFIG_MAIN
 #include "tests/support/catch.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <string>
 
 namespace {
 
 #if __has_include(<catch2/catch_all.hpp>)
 using Listener = Catch::EventListenerBase;
+using Answer = void;
 #else
 using Listener = Catch::TestEventListenerBase;
+using Answer = bool;
 #endif
 
-// Writes "begin NAME", then "passed" or "failed", to the file named by TASK_WORKER_TEST_LOG; without it, nothing.
+// Writes "begin NAME", then "passed" or "failed", to the file named by TASK_WORKER_TEST_LOG; before "failed", a line
+// "at FILE:LINE EXPRESSION" for each check that failed. Without that variable, nothing.
 class TestLog : public Listener {
 public:
     using Listener::Listener;
@@ -21,6 +26,18 @@ public:
     void testCaseStarting(const Catch::TestCaseInfo& test) override {
         Listener::testCaseStarting(test);
         log("begin " + test.name);
+    }
+    Answer assertionEnded(const Catch::AssertionStats& stats) override {
+        const auto& result = stats.assertionResult;
+        if (!result.isOk()) {
+            const auto place = result.getSourceInfo();
+            std::string expression(
+                result.hasExpression() ? result.getExpandedExpression() : std::string(result.getMessage())
+            );
+            std::ranges::replace(expression, '\n', ' ');
+            log("at " + std::string(place.file) + ":" + std::to_string(place.line) + " " + expression.substr(0, 300));
+        }
+        return Listener::assertionEnded(stats);
     }
     void testCaseEnded(const Catch::TestCaseStats& stats) override {
         Listener::testCaseEnded(stats);
