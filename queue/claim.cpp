@@ -9,6 +9,10 @@ namespace queue {
 
 namespace {
 
+// A claim of so many jobs takes its last row whole: up to 62 jobs more, and cutting costs as much as claiming five rows
+// (100 us). claim_bundles_sql has the same number.
+constexpr int least_whole = 500;
+
 Bundle bundle_from_row(const db::Row& row) {
     return {
         .id = row.get<RowId>(0),
@@ -63,28 +67,20 @@ void sort_by_lane(std::vector<Bundle>& bundles, const std::vector<LaneCursor>& l
 
 }  // namespace
 
-// found:   rows are locked before they can be counted, lane by lane, until there are enough of them. The locking select
-//          runs once, as an array of tids: as a joined subquery the planner may run it more than once.
-//          bytes: what the args may have at most; of compressed ones nothing tells but reading them. lz4 makes a 255th
-//          of its input at the least, and rows of several jobs are made of 64 KiB at the most.
-// counted: in the order of found, which is that of the lanes and of the ids in them.
-// taken:   those whose jobs are wanted, and how many jobs of the last one: a large claim takes it whole, since cutting
-//          costs as much as claiming five rows (100 us).
+// The claim that may cut its last row; claim_whole_bundles_sql (claim_whole.cpp) tells of found, total and counted.
+// worth:   how many of a row's jobs may be claimed: size is 1 where a kind's jobs must be alone in their row.
+// taken:   those whose jobs are wanted, and how many jobs of the last one.
 // claimed: by tid, a row that changed between snapshot and lock is not found. So the rest of a cut row is made from
 //          what was updated, never from what was locked.
 // Index: ix_bundles_queue_id_priority_id.
 const db::Statement claim_bundles_sql{"claim_bundles", R"sql(
     with found as materialized (
-        select line.*, lane.place
+        select line.*, least(jobs, size) as worth
         from unnest($3::smallint[], $4::smallint[], $5::bigint[], $6::bigint[])
-            with ordinality lane (queue_id, priority, after, until, place)
+            lane (queue_id, priority, after, until)
         cross join lateral (
             select b.ctid as tid, b.id, b.pending, task_queue.count_jobs(b.pending) as jobs,
-                case
-                    when pg_column_compression(b.args) is null then pg_column_size(b.args)
-                    when b.members & (b.members - 1) <> 0 then least(255 * pg_column_size(b.args)::bigint, 65536)
-                    else 255 * pg_column_size(b.args)::bigint
-                end as bytes,
+                task_queue.most_bytes(b.args, b.members) as bytes,
                 case when b.kind_id = any ($9::integer[]) then 1 else $7::integer end as size
             from task_queue.bundles b
             where b.queue_id = any (array[lane.queue_id]) and b.priority = lane.priority and b.state = 1
@@ -96,16 +92,17 @@ const db::Statement claim_bundles_sql{"claim_bundles", R"sql(
         where exists (select from task_queue.workers where id = $1::bigint and dead_at is null)
         limit $8::integer
     ),
-    counted as (
-        select *, least(jobs, size) as worth,
-            sum(least(jobs, size)) over line - least(jobs, size) as before,
-            sum(bytes) over line - bytes as bytes_before
+    total as materialized (
+        select count(*) as rows, coalesce(sum(worth), 0) as jobs from found
+    ),
+    counted as materialized (
+        select *, sum(worth) over line - worth as before, sum(bytes) over line - bytes as bytes_before
         from found
         window line as (rows unbounded preceding)
     ),
     taken as materialized (
         select tid, id, pending, size, jobs,
-            (case when $7::integer < 16 * 63 then least(worth, $7::integer - before) else worth end)::integer as gives
+            (case when $7::integer < 500 then least(worth, $7::integer - before) else worth end)::integer as gives
         from counted
         where before < $7::integer and bytes_before < 16777216
     ),
@@ -145,31 +142,35 @@ const db::Statement claim_bundles_sql{"claim_bundles", R"sql(
     marked as (
         update task_queue.workers set hungry = true
         where id = $1::bigint and not hungry and $10::boolean
-          and (select count(*) < $8::integer and coalesce(sum(least(jobs, size)), 0) < $7::integer from found)
-          and (select count(*) from taken) = (select count(*) from found)
+          and (select rows < $8::integer and jobs < $7::integer from total)
+          and (select count(*) from taken) = (select rows from total)
     )
-    select id, kind_id, queue_id, priority, members, pending, cancel_requested, id = any (array(select id from cut)), attempt,
-        max_attempts, rescues, strikes, batch_id, run_at, args, meta,
-        (select count(*) from taken) < (select count(*) from found)
+    select id, kind_id, queue_id, priority, members, pending, cancel_requested, id = any (array(select id from cut)),
+        attempt, max_attempts, rescues, strikes, batch_id, run_at, args, meta,
+        (select count(*) from taken) < (select rows from total)
     from claimed
 )sql"};
 
 boost::asio::awaitable<std::vector<Bundle>> claim_bundles(db::Session& session, ClaimRequest request) {
     const LaneArrays lanes(request.lanes);
-    const db::Rows rows = co_await session.execute(
-        claim_bundles_sql,
-        request.worker,
-        request.claim,
-        lanes.queues,
-        lanes.priorities,
-        lanes.after,
-        lanes.until,
-        request.jobs,
-        request.rows,
-        request.own_row,
-        request.mark_hungry,
-        request.skipped
-    );
+    const auto claim = [&](const db::Statement& statement, const auto&... more) {
+        return session.execute(
+            statement,
+            request.worker,
+            request.claim,
+            lanes.queues,
+            lanes.priorities,
+            lanes.after,
+            lanes.until,
+            request.jobs,
+            request.rows,
+            more...
+        );
+    };
+    const bool whole = request.jobs >= least_whole && request.own_row.empty();
+    const db::Rows rows =
+        whole ? co_await claim(claim_whole_bundles_sql, request.skipped, request.mark_hungry)
+              : co_await claim(claim_bundles_sql, request.own_row, request.mark_hungry, request.skipped);
     std::vector<Bundle> bundles = db::map_rows(rows, bundle_from_row);
     sort_by_lane(bundles, request.lanes);
     co_return bundles;

@@ -57,7 +57,7 @@ struct Bundle {
 
 // Marks available rows of the lanes, worth at most `jobs` jobs, as running and returns them: the most urgent lane
 // first, then in the order of their ids. A bundle that does not fit is cut, all of it, into pieces of `jobs` jobs; the
-// first piece keeps the row and is claimed. A claim of 1,008 jobs or more takes its last bundle whole instead.
+// first piece keeps the row and is claimed. A claim of 500 jobs or more takes its last bundle whole instead.
 // It ends with the row whose args may reach 16 MiB, so that a worker's memory is bounded whatever the args are.
 // Returns an empty vector when nothing is available, or when the worker has been declared dead.
 // Rows that others have locked are skipped; a row that changed at this very moment is left where it was, perhaps

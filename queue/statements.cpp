@@ -8,6 +8,7 @@ std::span<const db::Statement* const> statements() {
     static constexpr std::array all{
         &fix_plans_sql,
         &claim_bundles_sql,
+        &claim_whole_bundles_sql,
         &claim_suspect_sql,
         &is_suspect_waiting_sql,
         &finish_jobs_sql,

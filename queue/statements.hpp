@@ -10,6 +10,7 @@ namespace queue {
 
 extern const db::Statement fix_plans_sql;
 extern const db::Statement claim_bundles_sql;
+extern const db::Statement claim_whole_bundles_sql;
 extern const db::Statement claim_suspect_sql;
 extern const db::Statement is_suspect_waiting_sql;
 extern const db::Statement finish_jobs_sql;

@@ -9,9 +9,11 @@ using queue::RowId;
 using namespace std::chrono_literals;
 
 namespace {
-constexpr auto age = 2s;       // how long ago claims stood where the next begin
-constexpr auto grain = 200ms;  // between two stands
-constexpr auto dear = 5ms;     // a look at nothing that takes longer makes the cursor worth having
+constexpr auto age = 2s;            // how long ago claims stood where the next begin,
+constexpr std::size_t far = 8'000;  // or how many rows ago
+constexpr auto grain = 200ms;       // between two stands,
+constexpr std::size_t few = 1'000;  // or so many rows
+constexpr auto dear = 5ms;          // a look at nothing that takes longer makes the cursor worth having
 constexpr auto cheap = 2ms;
 constexpr auto longest = 100ms;  // of one window: wider ones are halved
 constexpr int share = 20;        // sweeps take a twentieth of the time at most
@@ -33,17 +35,22 @@ RowId Cursors::after(queue::QueueId queue, std::int16_t priority, Time now) cons
     if (lane.latest.at <= now - age) return lane.latest.row;
     RowId row{};
     for (const Stand& stand : lane.stands) {
-        if (stand.at > now - age) break;
+        if (stand.at > now - age && lane.latest.taken - stand.taken < far) break;
         row = stand.row;
     }
     return row;
 }
 
-void Cursors::claimed(queue::QueueId queue, std::int16_t priority, RowId last, Time now) {
+void Cursors::claimed(queue::QueueId queue, std::int16_t priority, RowId last, std::size_t rows, Time now) {
     Lane& lane = lanes_[{queue, priority}];
-    lane.latest = {now, std::max(last, lane.latest.row)};
-    while (lane.stands.size() > 1 && lane.stands[1].at <= now - age) lane.stands.pop_front();
-    if (lane.stands.empty() || now - lane.stands.back().at >= grain) lane.stands.push_back(lane.latest);
+    lane.latest = {now, std::max(last, lane.latest.row), lane.latest.taken + rows};
+    const auto is_past = [&](const Stand& stand) {
+        return stand.at <= now - age || lane.latest.taken - stand.taken >= far;
+    };
+    while (lane.stands.size() > 1 && is_past(lane.stands[1])) lane.stands.pop_front();
+    if (lane.stands.empty() || now - lane.stands.back().at >= grain ||
+        lane.latest.taken - lane.stands.back().taken >= few)
+        lane.stands.push_back(lane.latest);
 }
 
 void Cursors::step_back(RowId row) {

@@ -34,10 +34,10 @@ public:
     explicit Cursors(std::chrono::milliseconds sweep = std::chrono::seconds(1)) : interval_(sweep) {}
 
     // After which row a claim of the lane begins: the last that claims had taken two seconds ago, so that ordinary late
-    // commits need no sweep.
+    // commits need no sweep, but not more than 8,000 rows back, which every claim would wade through.
     queue::RowId after(queue::QueueId queue, std::int16_t priority, Time now) const;
-    // A claim that was no sweep took rows of the lane up to this one.
-    void claimed(queue::QueueId queue, std::int16_t priority, queue::RowId last, Time now);
+    // A claim that was no sweep took so many rows of the lane, up to this one.
+    void claimed(queue::QueueId queue, std::int16_t priority, queue::RowId last, std::size_t rows, Time now);
     // Rows from this one on may be available again.
     void step_back(queue::RowId row);
 
@@ -64,9 +64,10 @@ private:
     struct Stand {
         Time at;
         queue::RowId row{};
+        std::size_t taken = 0;  // rows of the lane until then
     };
     struct Lane {
-        std::deque<Stand> stands;  // oldest first, a fifth of a second apart
+        std::deque<Stand> stands;  // oldest first, a fifth of a second or a thousand rows apart
         Stand latest;
     };
     queue::RowId end(Time now) const;

@@ -110,8 +110,15 @@ void Engine::move_cursors(
         cursors_.swept(*round.sweep, !full, now - round.sent - quickest_round_trip_, now);
         return;
     }
-    for (const auto& held : claimed) {
-        cursors_.claimed(held->bundle.queue, held->bundle.priority, held->bundle.id, now);
+    // They come lane by lane, each in the order of ids.
+    for (auto first = claimed.begin(); first != claimed.end();) {
+        const queue::Bundle& bundle = (*first)->bundle;
+        const auto end = std::find_if(first, claimed.end(), [&](const auto& held) {
+            return held->bundle.queue != bundle.queue || held->bundle.priority != bundle.priority;
+        });
+        const auto rows = static_cast<std::size_t>(end - first);
+        cursors_.claimed(bundle.queue, bundle.priority, (*std::prev(end))->bundle.id, rows, now);
+        first = end;
     }
     constexpr std::size_t few = 64;
     if (round.from_start && claimed.size() < few && round.whole.size() < few && round.finished.size() < few) {

@@ -16,5 +16,6 @@ drop table task_queue.kinds;
 drop function task_queue.add_error(json, integer, text);
 drop function task_queue.pieces(bigint, bigint, integer, json);
 drop function task_queue.element_of(bigint, integer);
+drop function task_queue.most_bytes(json, bigint);
 drop function task_queue.first_job(bigint);
 drop function task_queue.count_jobs(bigint);

@@ -18,6 +18,19 @@ create function task_queue.first_job(mask bigint) returns integer
     language sql immutable strict parallel safe
     return task_queue.count_jobs((mask & -mask) - 1);
 
+-- How many bytes a row's args may have when they are read, at most, up to 16 MiB. Of compressed ones nothing tells but
+-- reading them: lz4 makes a 255th of its input at the least, and rows of several jobs are made of 64 KiB at the most.
+create function task_queue.most_bytes(args json, members bigint) returns integer
+    language sql stable parallel safe
+    return least(
+        case
+            when pg_column_compression(args) is null then pg_column_size(args)
+            when members & (members - 1) <> 0 then least(255 * pg_column_size(args)::bigint, 65536)
+            else 255 * pg_column_size(args)::bigint
+        end,
+        16777216
+    )::integer;
+
 -- The place of job n's args in the args array of its row, counted from 0.
 create function task_queue.element_of(row_id bigint, n integer) returns integer
     language sql immutable parallel safe

@@ -35,6 +35,11 @@ ClaimRequest request_of(WorkerId worker, std::int64_t claim, int jobs) {
     return request;
 }
 
+// A small claim may cut its last row, a large one does not: they are two statements.
+int small_or_large(int small) {
+    return GENERATE(true, false) ? small : 2'000;
+}
+
 }  // namespace
 
 TEST_CASE("claim_bundles keeps requests to cancel with the jobs that it cuts off", "[queue][claim][db]") {
@@ -54,7 +59,7 @@ TEST_CASE("claim_bundles stamps what it takes and counts the attempt", "[queue][
     tests::QueueFixture queue;
     const RowId row = queue.add_row({.jobs = 3});
     const WorkerId worker = queue.add_worker();
-    const std::vector<Bundle> bundles = queue.claim(worker, 10);
+    const std::vector<Bundle> bundles = queue.claim(worker, small_or_large(10));
     REQUIRE(bundles.size() == 1);
     CHECK(bundles[0].id == row);
     CHECK(bundles[0].pending == 7);
@@ -76,7 +81,8 @@ TEST_CASE("claim_bundles takes the most urgent lane first, then the order of enq
     const auto late = queue.add_rows({.rows = 2, .priority = 7});
     const auto normal = queue.add_rows({.rows = 2, .priority = 4});
     const auto urgent = queue.add_rows({.rows = 2, .priority = 0});
-    ClaimRequest request = request_of(queue.add_worker(), 1, 5);
+    ClaimRequest request = request_of(queue.add_worker(), 1, small_or_large(5));
+    request.rows = 5;
     request.lanes.clear();
     for (std::int16_t priority = 0; priority <= 9; ++priority) request.lanes.push_back({QueueId{1}, priority});
     std::vector<RowId> order;
@@ -87,7 +93,7 @@ TEST_CASE("claim_bundles takes the most urgent lane first, then the order of enq
 TEST_CASE("claim_bundles looks only between a lane's cursor and its end", "[queue][claim][db]") {
     tests::QueueFixture queue;
     const auto rows = queue.add_rows({.rows = 5});
-    ClaimRequest request = request_of(queue.add_worker(), 1, 10);
+    ClaimRequest request = request_of(queue.add_worker(), 1, small_or_large(10));
     request.lanes[0].after = rows[0];
     request.lanes[0].until = rows[3];
     std::vector<RowId> claimed;
@@ -98,7 +104,7 @@ TEST_CASE("claim_bundles looks only between a lane's cursor and its end", "[queu
 TEST_CASE("claim_bundles looks at no more rows than it may", "[queue][claim][db]") {
     tests::QueueFixture queue;
     queue.add_rows({.rows = 5});
-    ClaimRequest request = request_of(queue.add_worker(), 1, 100);
+    ClaimRequest request = request_of(queue.add_worker(), 1, small_or_large(100));
     request.rows = 2;
     CHECK(queue.call(claim_bundles(queue.session, request)).size() == 2);
 }
@@ -182,21 +188,23 @@ TEST_CASE("claim_bundles fills a claim with a part of the last bundle", "[queue]
 
 TEST_CASE("a large claim takes its last bundle whole", "[queue][claim][db]") {
     tests::QueueFixture queue;
-    queue.add_rows({.rows = 18, .jobs = 63});
-    CHECK(jobs_of(queue.claim(queue.add_worker(), 1'008 - 63 - 1)).size() == 1'008 - 63 - 1);
-    CHECK(jobs_of(queue.claim(queue.add_worker(), 1'009)).size() == 18 * 63 - (1'008 - 63 - 1));
-    CHECK(queue.value("select count(*) from task_queue.bundles where state = 1") == "0");
+    queue.add_rows({.rows = 10, .jobs = 63});
+    CHECK(jobs_of(queue.claim(queue.add_worker(), 499)).size() == 499);
+    queue.add_rows({.rows = 8, .jobs = 63});
+    CHECK(jobs_of(queue.claim(queue.add_worker(), 500)).size() == 10 * 63 - 499 + 6 * 63);
+    CHECK(queue.value("select count(*) from task_queue.bundles where state = 1") == "2");
 }
 
 TEST_CASE("claim_bundles ends where the args become too many bytes", "[queue][claim][db]") {
     tests::QueueFixture queue;
+    const int jobs = small_or_large(10);
     queue.add_rows({.rows = 3});
     queue.database.psql(
         "update task_queue.bundles set args = (select json_build_array(string_agg(md5(i::text), '')) "
         "from generate_series(1, 600000) i)"
     );  // 19 MB each
-    CHECK(queue.claim(queue.add_worker(), 10).size() == 1);
-    CHECK(queue.claim(queue.add_worker(), 10).size() == 1);
+    CHECK(queue.claim(queue.add_worker(), jobs).size() == 1);
+    CHECK(queue.claim(queue.add_worker(), jobs).size() == 1);
     queue.database.psql("update task_queue.bundles set args = '[1]'");
     CHECK(queue.value("select count(*) from task_queue.bundles where state = 1") == "1");
 }
@@ -207,10 +215,11 @@ TEST_CASE(
     tests::QueueFixture queue;
     queue.add_rows({.rows = 100});
     queue.database.psql("update task_queue.bundles set args = json_build_array(repeat('x', 1000000))");
+    const int jobs = small_or_large(100);
     const WorkerId worker = queue.add_worker();
     std::size_t claimed = 0;
     while (claimed < 100) {
-        const auto bundles = queue.claim(worker, 100);
+        const auto bundles = queue.claim(worker, jobs);
         REQUIRE(!bundles.empty());
         CHECK(bundles.size() <= 17);
         claimed += bundles.size();
@@ -222,6 +231,7 @@ TEST_CASE("claim_bundles is not told to be hungry by a claim that ended at its b
     tests::QueueFixture queue;
     queue.add_rows({.rows = 3});
     queue.database.psql("update task_queue.bundles set args = json_build_array(repeat('x', 17000000))");
+    const int jobs = small_or_large(10);
     const WorkerId worker = queue.add_worker();
     const auto claim = [&] {
         return queue
@@ -230,7 +240,7 @@ TEST_CASE("claim_bundles is not told to be hungry by a claim that ended at its b
                 {.worker = worker,
                  .claim = ClaimNumber{++queue.claims},
                  .lanes = {{.queue = QueueId{1}, .priority = 4}},
-                 .jobs = 10,
+                 .jobs = jobs,
                  .rows = 10,
                  .mark_hungry = true}
             ))
@@ -288,10 +298,11 @@ TEST_CASE("claim_bundles gives kinds with rows of their own one job a row", "[qu
 TEST_CASE("claim_bundles gives nothing to a worker declared dead", "[queue][claim][db]") {
     tests::QueueFixture queue;
     queue.add_row({});
+    const int jobs = small_or_large(1);
     const WorkerId worker = queue.add_worker();
     queue.kill(worker);
-    CHECK(queue.claim(worker, 1).empty());
-    CHECK(queue.claim(WorkerId{999}, 1).empty());
+    CHECK(queue.claim(worker, jobs).empty());
+    CHECK(queue.claim(WorkerId{999}, jobs).empty());
     CHECK(queue.value("select state from task_queue.bundles") == "1");
 }
 
@@ -304,6 +315,27 @@ TEST_CASE("claim_bundles marks the worker hungry only when fewer jobs were there
     CHECK(queue.value("select hungry from task_queue.workers") == "f");
     request.jobs = 3;
     CHECK(queue.call(claim_bundles(queue.session, request)).size() == 1);
+    CHECK(queue.value("select hungry from task_queue.workers") == "t");
+}
+
+TEST_CASE("a large claim marks the worker hungry only when fewer jobs were there than asked", "[queue][claim][db]") {
+    tests::QueueFixture queue;
+    queue.add_rows({.rows = 17, .jobs = 63});
+    ClaimRequest request = request_of(queue.add_worker(), 1, 16 * 63);
+    request.mark_hungry = true;
+    CHECK(jobs_of(queue.call(claim_bundles(queue.session, request))).size() == 16 * 63);
+    CHECK(queue.value("select hungry from task_queue.workers") == "f");
+    queue.add_rows({.rows = 15, .jobs = 63});  // and one is left: as many as asked
+    CHECK(jobs_of(queue.call(claim_bundles(queue.session, request))).size() == 16 * 63);
+    CHECK(queue.value("select hungry from task_queue.workers") == "f");
+    queue.add_rows({.rows = 16, .jobs = 63});
+    request.rows = 16;  // more rows might be there
+    CHECK(jobs_of(queue.call(claim_bundles(queue.session, request))).size() == 16 * 63);
+    CHECK(queue.value("select hungry from task_queue.workers") == "f");
+    queue.add_rows({.rows = 16, .jobs = 63});
+    request.jobs = 16 * 63 + 1;
+    request.rows = 17;
+    CHECK(jobs_of(queue.call(claim_bundles(queue.session, request))).size() == 16 * 63);
     CHECK(queue.value("select hungry from task_queue.workers") == "t");
 }
 
@@ -366,7 +398,7 @@ TEST_CASE(
     tests::QueueFixture queue;
     queue.add_rows({.rows = 3, .jobs = 2, .kind = "full"});
     queue.add_rows({.rows = 2, .kind = "other"});
-    ClaimRequest request = request_of(queue.add_worker(), 1, 10);
+    ClaimRequest request = request_of(queue.add_worker(), 1, small_or_large(10));
     request.skipped = {KindId{std::stoi(queue.value("select id from task_queue.kinds where name = 'full'"))}};
     boost::asio::io_context context;
     db::Session first = queue.database.session(context);

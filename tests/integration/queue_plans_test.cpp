@@ -84,6 +84,7 @@ void run_every_statement(tests::QueueFixture& queue, WorkerId worker) {
     const std::vector<LaneCursor> lanes = every_lane();
     for (int time = 0; time < 7; ++time) {
         queue.call(claim_bundles(queue.session, request_of(worker, time, 10)));
+        queue.call(claim_bundles(queue.session, request_of(worker, time, 2'000)));
         queue.call(claim_suspect(queue.session, request_of(worker, time, 1)));
         queue.call(is_suspect_waiting(queue.session, lanes));
         const Completion completion{.worker = worker, .row = RowId{1280}, .claim = ClaimNumber{1}};
@@ -117,10 +118,11 @@ TEST_CASE(
     const db::Statement generic_sql{
         "",
         "select count(*) from pg_prepared_statements where generic_plans > 0 and name in ('claim_bundles', "
-        "'claim_suspect', 'finish_jobs', 'finish_whole_rows', 'release_jobs', 'record_heartbeat', 'promote_jobs')"
+        "'claim_whole_bundles', 'claim_suspect', 'finish_jobs', 'finish_whole_rows', 'release_jobs', "
+        "'record_heartbeat', 'promote_jobs')"
     };
     const db::Rows generic = tests::run(queue.context, [&] { return queue.session.execute(generic_sql); });
-    CHECK(generic.front().get<int>(0) == 7);
+    CHECK(generic.front().get<int>(0) == 8);
 
     queue.add_rows({.rows = 850'000});  // a million in all
     queue.add_rows({.rows = 50'000, .jobs = 20});
@@ -149,6 +151,14 @@ TEST_CASE(
     check_plan("claim_bundles", claim, 12'000);
     CHECK(claim.find("Index Scan using ix_bundles_queue_id_priority_id on bundles") != std::string::npos);
     CHECK(claim.find("Tid Scan on bundles") != std::string::npos);
+    const std::string large_claim = plan(
+        queue,
+        "claim_whole_bundles",
+        fmt::format("{}, 9, {}, {}, {}, 4000, 200, '{{}}', false", me, lanes, numbers(0, 0, 10), all_ends)
+    );
+    check_plan("claim_whole_bundles", large_claim, 12'000);
+    CHECK(large_claim.find("Index Scan using ix_bundles_queue_id_priority_id on bundles") != std::string::npos);
+    CHECK(large_claim.find("Tid Scan on bundles") != std::string::npos);
     // Bundles, the last of them cut.
     check_plan(
         "claim_bundles",
@@ -245,6 +255,13 @@ TEST_CASE("hot statements keep their indexes when all rows are of one lane", "[q
     );
     check_plan("claim_bundles", claim, 600);
     CHECK(claim.find("Index Scan using ix_bundles_queue_id_priority_id on bundles") != std::string::npos);
+    const std::string whole = plan(
+        queue,
+        "claim_whole_bundles",
+        fmt::format("{}, 99, {}, {}, {}, 4000, 20, '{{99}}', false", me, lanes, numbers(0, 0, 10), all_ends)
+    );
+    check_plan("claim_whole_bundles", whole, 600);
+    CHECK(whole.find("Index Scan using ix_bundles_queue_id_priority_id on bundles") != std::string::npos);
     check_plan("read_depth", plan(queue, "read_depth", fmt::format("{}, {}, 100, 100", lanes, numbers(0, 0, 10))), 500);
 
     SECTION("a dead worker had them all") {

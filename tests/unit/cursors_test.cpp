@@ -17,19 +17,24 @@ namespace {
 constexpr QueueId queue_a{1};
 const Cursors::Time start{1h};
 
+// One row.
+void claim(Cursors& cursors, std::int16_t priority, RowId row, Cursors::Time now) {
+    cursors.claimed(queue_a, priority, row, 1, now);
+}
+
 }  // namespace
 
 TEST_CASE("Cursors let claims begin where they stood two seconds ago", "[worker][cursors]") {
     Cursors cursors;
     CHECK(cursors.after(queue_a, 4, start) == RowId{});
-    for (int i = 0; i <= 40; ++i) cursors.claimed(queue_a, 4, RowId{100 + i}, start + i * 100ms);
+    for (int i = 0; i <= 40; ++i) claim(cursors, 4, RowId{100 + i}, start + i * 100ms);
     CHECK(cursors.after(queue_a, 4, start + 1900ms) == RowId{});
     // A stand every 200 ms.
     CHECK(cursors.after(queue_a, 4, start + 4s) == RowId{120});
     CHECK(cursors.after(queue_a, 4, start + 4100ms) == RowId{120});
     CHECK(cursors.after(queue_a, 5, start + 4s) == RowId{});  // another lane
     CHECK(cursors.after(queue_a, 4, start + 6s) == RowId{140});
-    cursors.claimed(queue_a, 4, RowId{50}, start + 4s);  // an older row does not move it
+    claim(cursors, 4, RowId{50}, start + 4s);  // an older row does not move it
     CHECK(cursors.after(queue_a, 4, start + 6s) == RowId{140});
     cursors.step_back(RowId{110});
     CHECK(cursors.after(queue_a, 4, start + 6s) == RowId{109});
@@ -37,11 +42,26 @@ TEST_CASE("Cursors let claims begin where they stood two seconds ago", "[worker]
     CHECK(cursors.after(queue_a, 4, start + 6s) == RowId{});
 }
 
+TEST_CASE("Cursors let no claim begin more than 8,000 rows back, however fast they come", "[worker][cursors]") {
+    Cursors cursors;
+    for (int i = 1; i <= 100; ++i) cursors.claimed(queue_a, 4, RowId{i * 1'000}, 1'000, start + i * 1ms);
+    CHECK(cursors.after(queue_a, 4, start + 100ms) == RowId{92'000});
+    cursors.claimed(queue_a, 4, RowId{200'000}, 20'000, start + 101ms);  // one that took more
+    CHECK(cursors.after(queue_a, 4, start + 101ms) == RowId{100'000});
+    cursors.step_back(RowId{150'000});
+    cursors.step_back(RowId{50'001});
+    CHECK(cursors.after(queue_a, 4, start + 101ms) == RowId{50'000});
+    for (int i = 1; i <= 8; ++i) cursors.claimed(queue_a, 4, RowId{300'000 + i}, 1'000, start + 102ms);
+    CHECK(cursors.after(queue_a, 4, start + 102ms) == RowId{50'000});
+    cursors.claimed(queue_a, 4, RowId{400'000}, 1'000, start + 103ms);
+    CHECK(cursors.after(queue_a, 4, start + 103ms) == RowId{300'001});
+}
+
 TEST_CASE("Cursors sweep what lies behind them, in windows, for a twentieth of the time at most", "[worker][cursors]") {
     Cursors cursors;
     CHECK_FALSE(cursors.sweep(start));  // claims begin at the start themselves
     const RowId last{std::int64_t{1} << 30};
-    cursors.claimed(queue_a, 4, last, start);
+    claim(cursors, 4, last, start);
     CHECK_FALSE(cursors.sweep(start + 1s));
     Cursors::Time now = start + 2s;
     RowId seen{};
@@ -77,7 +97,7 @@ TEST_CASE("Cursors know whether looking from the start is dear", "[worker][curso
     cursors.looked(10ms, start + 1500ms);
     cursors.looked(9ms, start + 2s);
     CHECK(cursors.is_costly());
-    cursors.claimed(queue_a, 4, RowId{1000}, start);
+    claim(cursors, 4, RowId{1000}, start);
     cursors.swept(*cursors.sweep(start + 3s), true, 1ms, start + 3s);
     CHECK_FALSE(cursors.is_costly());
 }
@@ -86,7 +106,7 @@ TEST_CASE("Cursors say when to sweep although nothing else happens", "[worker][c
     Cursors cursors;
     cursors.woken();
     CHECK_FALSE(cursors.due(start + 9s));  // claims begin at the start themselves
-    cursors.claimed(queue_a, 4, RowId{std::int64_t{1} << 30}, start);
+    claim(cursors, 4, RowId{std::int64_t{1} << 30}, start);
     const Cursors::Time now = start + 10s;
     REQUIRE(cursors.due(now));
     CHECK(*cursors.due(now) <= now);
@@ -163,7 +183,7 @@ TEST_CASE("Cursors leave no available row unclaimed for longer than a sweep", "[
                     ++row;
                     continue;
                 }
-                if (!is_sweep) cursors.claimed(queue_a, priority, RowId{row->first}, now);
+                if (!is_sweep) claim(cursors, priority, RowId{row->first}, now);
                 running.push_back(*row);
                 row = available.erase(row);
                 ++taken;
