@@ -23,12 +23,11 @@ constexpr int most_waiting = 16;
 // What a pooler needs to pass a request on, and more; a network that is so slow gets no more time for it.
 constexpr std::chrono::seconds longest_answer{2};
 
-std::atomic<int> waiting = 0;
-
 // PQcancel opens a connection of its own and blocks: never on the threads that serve jobs.
 struct Threads {
     asio::thread_pool pool{2};  // one for the requests, one after another, and one for the timers
     asio::strand<asio::thread_pool::executor_type> requests{pool.get_executor()};
+    std::atomic<int> waiting = 0;
 };
 
 Threads& threads() {
@@ -49,11 +48,11 @@ void Cancel::Deleter::operator()(PGconn* connection) const {
 Cancel::Cancel(PGcancel* request) : request_(request) {}
 
 std::shared_ptr<Cancel> Cancel::send(PGconn* connection) {
-    if (PQstatus(connection) != CONNECTION_OK || waiting >= most_waiting) return nullptr;
+    if (PQstatus(connection) != CONNECTION_OK || threads().waiting >= most_waiting) return nullptr;
     PGcancel* const request = PQgetCancel(connection);
     if (request == nullptr) return nullptr;
     auto cancel = std::make_shared<Cancel>(request);
-    ++waiting;
+    ++threads().waiting;
     asio::post(threads().requests, [cancel] { cancel->request(); });
     return cancel;
 }
@@ -61,7 +60,7 @@ std::shared_ptr<Cancel> Cancel::send(PGconn* connection) {
 void Cancel::request() {
     std::array<char, 256> error{};
     PQcancel(request_.get(), error.data(), static_cast<int>(error.size()));
-    --waiting;
+    --threads().waiting;
     end();
 }
 

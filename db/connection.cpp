@@ -36,8 +36,10 @@ void Connection::Clearer::operator()(const PGresult* result) const {
     PQclear(const_cast<PGresult*>(result));
 }
 
-Connection::Connection(asio::any_io_executor executor, ConnectionSettings settings, std::shared_ptr<const Hooks> hooks)
-    : settings_(std::move(settings)), hooks_(std::move(hooks)), wait_(std::move(executor)) {}
+Connection::Connection(
+    const asio::any_io_executor& executor, ConnectionSettings settings, std::shared_ptr<const Hooks> hooks
+)
+    : settings_(std::move(settings)), hooks_(std::move(hooks)), wait_(executor) {}
 
 Connection::~Connection() {
     wait_.release();
@@ -48,7 +50,7 @@ asio::awaitable<std::unique_ptr<Connection>> Connection::open(
     asio::any_io_executor executor, ConnectionSettings settings, std::shared_ptr<const Hooks> hooks
 ) {
     std::unique_ptr<Connection> connection(
-        new Connection(std::move(executor), std::move(settings), std::move(hooks))  // the constructor is private
+        new Connection(executor, std::move(settings), std::move(hooks))  // the constructor is private
     );
     co_await connection->connect();
     co_return connection;

@@ -104,11 +104,13 @@ public:
     Gather* gather = nullptr;
 
 private:
-    Connection(boost::asio::any_io_executor executor, ConnectionSettings settings, std::shared_ptr<const Hooks> hooks);
+    Connection(
+        const boost::asio::any_io_executor& executor, ConnectionSettings settings, std::shared_ptr<const Hooks> hooks
+    );
 
     // What the answer to one queued command will be.
     struct Expected {
-        enum class Kind { control, prepare, statement } kind;
+        enum class Kind { control, prepare, statement } kind = Kind::control;
         const Statement* statement = nullptr;
     };
 
