@@ -121,6 +121,14 @@ TEST_CASE("echo: every statement is logged with its duration, and no parameter",
     CHECK_THAT(worker.output(), !Contains("hunter2") && !Contains("select "));
 }
 
+TEST_CASE("echo: without it no statement is logged", "[scenario][pool][setting]") {
+    const TestDatabase database;
+    const WorkerProcess worker(database.url());
+    database.psql("select task_queue.enqueue('echo', '{}')");
+    await(database, finished, "1");
+    CHECK_THAT(worker.output(), !Contains("\"statement\":\"claim_bundles\"") && !Contains("\"ms\":"));
+}
+
 TEST_CASE("a worker whose listening connection is cut listens again, and hears", "[scenario][pool]") {
     const TestDatabase database;
     WorkerProcess worker(database.url(), patient());
