@@ -28,7 +28,7 @@ std::vector<std::string> words_of(std::string_view line) {
 }
 
 // What a line that begins with these words creates or drops; an empty kind: nothing.
-SchemaObject object_of(std::vector<std::string> words) {
+SchemaObject object_of(const std::vector<std::string>& words) {
     constexpr std::array<std::string_view, 5> kinds{"table", "index", "function", "view", "sequence"};
     constexpr std::array<std::string_view, 9> between{
         "create", "drop", "or", "replace", "unique", "concurrently", "if", "not", "exists"

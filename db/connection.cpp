@@ -32,26 +32,25 @@ const char* begin_text(Isolation isolation) {
 
 }  // namespace
 
-void Connection::Closer::operator()(PGconn* connection) const {
-    PQfinish(connection);
-}
-
 void Connection::Clearer::operator()(const PGresult* result) const {
     PQclear(const_cast<PGresult*>(result));
 }
 
-Connection::Connection(asio::any_io_executor executor, ConnectionSettings settings, std::shared_ptr<const Hooks> hooks)
-    : settings_(std::move(settings)), hooks_(std::move(hooks)), wait_(std::move(executor)) {}
+Connection::Connection(
+    const asio::any_io_executor& executor, ConnectionSettings settings, std::shared_ptr<const Hooks> hooks
+)
+    : settings_(std::move(settings)), hooks_(std::move(hooks)), wait_(executor) {}
 
 Connection::~Connection() {
     wait_.release();
+    if (cancel_) cancel_->close_after(std::move(pg_));
 }
 
 asio::awaitable<std::unique_ptr<Connection>> Connection::open(
     asio::any_io_executor executor, ConnectionSettings settings, std::shared_ptr<const Hooks> hooks
 ) {
     std::unique_ptr<Connection> connection(
-        new Connection(std::move(executor), std::move(settings), std::move(hooks))  // the constructor is private
+        new Connection(executor, std::move(settings), std::move(hooks))  // the constructor is private
     );
     co_await connection->connect();
     co_return connection;
@@ -182,7 +181,7 @@ asio::awaitable<void> Connection::run_script(std::string_view sql, std::chrono::
     begin_pending_ = false;
     text += sql;
     leave_pipeline();
-    arm(timeout.count() == 0 ? std::chrono::hours(24) : timeout + settings_.grace);
+    arm(timeout.count() == 0 ? settings_.longest_call : timeout + settings_.grace);
     const auto started = Clock::now();
     if (PQsendQuery(pg_.get(), text.c_str()) == 0) lose("sending");
     std::optional<Error> failure;

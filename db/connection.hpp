@@ -10,6 +10,7 @@
 //
 // Thread: one coroutine at a time; it may resume on any thread of the executor. interrupt() may be called from any.
 
+#include "db/cancel.hpp"
 #include "db/error.hpp"
 #include "db/parameters.hpp"
 #include "db/rows.hpp"
@@ -63,7 +64,7 @@ public:
     // Queues one statement. Throws: db::Error (usage, connection).
     void send(const Statement& statement, const Parameters& parameters);
     // Sends what is queued and reads the whole answer. Throws the first statement's error; nothing of a packet that
-    // failed has happened. `limit` zero: statement_timeout and grace.
+    // failed has happened. `limit` zero: statement_timeout and grace, without one longest_call.
     boost::asio::awaitable<std::vector<Rows>> exchange(std::chrono::milliseconds limit = {});
     boost::asio::awaitable<void> commit();
     boost::asio::awaitable<void> rollback(std::chrono::milliseconds limit = {});
@@ -103,11 +104,13 @@ public:
     Gather* gather = nullptr;
 
 private:
-    Connection(boost::asio::any_io_executor executor, ConnectionSettings settings, std::shared_ptr<const Hooks> hooks);
+    Connection(
+        const boost::asio::any_io_executor& executor, ConnectionSettings settings, std::shared_ptr<const Hooks> hooks
+    );
 
     // What the answer to one queued command will be.
     struct Expected {
-        enum class Kind { control, prepare, statement } kind;
+        enum class Kind { control, prepare, statement } kind = Kind::control;
         const Statement* statement = nullptr;
     };
 
@@ -129,16 +132,13 @@ private:
     [[noreturn]] void lose(std::string_view doing);
     // After a lost connection or a missed deadline: nothing more comes of it, and the server stops working for it.
     [[noreturn]] void give_up(const std::exception_ptr& lost);
-    void cancel_on_server();
     void report(const Statement& statement, std::chrono::nanoseconds took, const Error* error) const;
 
-    struct Closer {
-        void operator()(pg_conn* connection) const;
-    };
     ConnectionSettings settings_;
     std::shared_ptr<const Hooks> hooks_;
-    std::unique_ptr<pg_conn, Closer> pg_;
-    SocketWait wait_;  // destroyed before pg_, which owns the descriptor
+    std::unique_ptr<pg_conn, Cancel::Deleter> pg_;
+    SocketWait wait_;                 // destroyed before pg_, which owns the descriptor
+    std::shared_ptr<Cancel> cancel_;  // once the server was asked to stop: pg_ is closed behind it
     std::vector<Expected> expected_;
     std::vector<Expected> reading_;                  // what exchange() is reading the answers of
     Parameters::View view_;                          // kept for its memory

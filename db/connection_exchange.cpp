@@ -2,30 +2,11 @@
 #include "db/connection.hpp"
 #include "db/result_error.hpp"
 
-#include <boost/asio/post.hpp>
-#include <boost/asio/thread_pool.hpp>
-
 #include <libpq-fe.h>
-
-#include <array>
-#include <atomic>
 
 namespace asio = boost::asio;
 
 namespace db {
-
-namespace {
-
-// While a server is a black hole each takes minutes, and none of them is of use any more.
-constexpr int most_cancels = 16;
-
-// PQcancel opens a connection of its own and blocks: never on the threads that serve jobs.
-asio::thread_pool& cancel_thread() {
-    static asio::thread_pool& pool = *new asio::thread_pool(1);  // never joined: a cancel may hang at exit
-    return pool;
-}
-
-}  // namespace
 
 void Connection::lose(std::string_view doing) {
     broken_ = true;
@@ -37,7 +18,7 @@ void Connection::lose(std::string_view doing) {
 
 void Connection::give_up(const std::exception_ptr& lost) {
     broken_ = true;
-    cancel_on_server();
+    if (!cancel_) cancel_ = Cancel::send(pg_.get());
     std::rethrow_exception(lost);
 }
 
@@ -87,11 +68,10 @@ void Connection::send(const Statement& statement, const Parameters& parameters) 
 }
 
 void Connection::arm(std::chrono::milliseconds limit) {
-    if (limit.count() == 0 && settings_.statement_timeout.count() == 0) {
-        wait_.disarm();
-        return;
+    if (limit.count() == 0) {
+        const bool limited = settings_.statement_timeout.count() > 0;
+        limit = limited ? settings_.statement_timeout + settings_.grace : settings_.longest_call;
     }
-    if (limit.count() == 0) limit = settings_.statement_timeout + settings_.grace;
     wait_.arm(Clock::now() + limit);
 }
 
@@ -179,7 +159,7 @@ asio::awaitable<std::vector<Rows>> Connection::exchange(std::chrono::millisecond
     }
     if (lost) {
         // The server itself would have ended the statement before: it is gone, or the way to it.
-        if (wait_.has_expired() && limit.count() == 0) lost_ = true;
+        if (wait_.has_expired() && limit.count() == 0 && settings_.statement_timeout.count() > 0) lost_ = true;
         // What the server said last explains more than the broken socket (57P01: terminated by an administrator).
         if (failure && failure->is_connection_lost()) lost = std::make_exception_ptr(*failure);
         try {
@@ -213,19 +193,6 @@ asio::awaitable<std::vector<Rows>> Connection::exchange(std::chrono::millisecond
 
 void Connection::report(const Statement& statement, std::chrono::nanoseconds took, const Error* error) const {
     if (hooks_ && hooks_->on_statement) hooks_->on_statement(statement.name, took, error);
-}
-
-void Connection::cancel_on_server() {
-    if (PQstatus(pg_.get()) != CONNECTION_OK) return;
-    std::unique_ptr<PGcancel, decltype(&PQfreeCancel)> cancel(PQgetCancel(pg_.get()), &PQfreeCancel);
-    static std::atomic<int> waiting = 0;
-    if (!cancel || waiting >= most_cancels) return;
-    ++waiting;
-    asio::post(cancel_thread(), [cancel = std::move(cancel)] {
-        std::array<char, 256> error{};
-        PQcancel(cancel.get(), error.data(), static_cast<int>(error.size()));
-        --waiting;
-    });
 }
 
 }  // namespace db

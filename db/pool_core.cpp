@@ -146,13 +146,13 @@ void PoolCore::perform(PoolState::Actions& actions, Clock::time_point now, Lock&
         std::unique_ptr<Connection>& connection = connections_[action.slot];
         switch (action.kind) {
             case Kind::lend: {
-                Waiter waiter = *remove_waiter(action.ticket);
+                Waiter waiter = take_waiter(action.ticket);
                 loans_[action.slot] = {now, waiter.where};
                 done.push_back({std::move(waiter.caller), nullptr, std::move(connection), action.slot});
                 break;
             }
             case Kind::fail:
-                done.push_back({std::move(remove_waiter(action.ticket)->caller), reason_to_fail(), nullptr, 0});
+                done.push_back({take_waiter(action.ticket).caller, reason_to_fail(), nullptr, 0});
                 break;
             case Kind::open:
                 work.push_back(open(shared_from_this(), action.slot));

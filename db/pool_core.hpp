@@ -66,6 +66,7 @@ private:
 
     bool may_be_dead(const Connection& connection, Clock::time_point now) const;
     std::optional<Waiter> remove_waiter(PoolState::Ticket ticket);
+    Waiter take_waiter(PoolState::Ticket ticket);
     void join_line(Caller&& caller, Clock::time_point started, std::source_location where);
     void perform(PoolState::Actions& actions, Clock::time_point now, Lock& lock);
     // Both hold `self` from before they start until they end.

@@ -8,7 +8,7 @@ namespace db {
 using Kind = PoolState::Action::Kind;
 
 PoolState::PoolState(const PoolSettings& settings, std::uint64_t seed) : settings_(settings), random_(seed) {
-    const auto places = static_cast<std::size_t>(settings.pool_size + settings.max_overflow);
+    const auto places = static_cast<std::size_t>(settings.pool_size) + static_cast<std::size_t>(settings.max_overflow);
     places_.resize(places);
     free_.reserve(places);
     empty_.reserve(places);

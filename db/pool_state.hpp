@@ -35,7 +35,7 @@ public:
             close,  // close the slot's connection
             fail,   // wake the ticket's waiter with the last connect error, or with closed
         };
-        Kind kind;
+        Kind kind{};
         Slot slot = 0;
         Ticket ticket = 0;
         CloseReason reason = CloseReason::overflow;  // of close

@@ -41,6 +41,13 @@ std::optional<PoolCore::Waiter> PoolCore::remove_waiter(PoolState::Ticket ticket
     return waiter;
 }
 
+// The state machine serves and fails only who is in line.
+PoolCore::Waiter PoolCore::take_waiter(PoolState::Ticket ticket) {
+    std::optional<Waiter> waiter = remove_waiter(ticket);
+    if (!waiter) std::terminate();
+    return std::move(*waiter);
+}
+
 // One timer for all waiters, whose deadlines come in order: it runs until the front one's.
 void PoolCore::start_wait_timer() {
     if (wait_timer_runs_ || waiters_.empty()) return;

@@ -45,7 +45,7 @@ public:
     boost::asio::awaitable<Rows> run(const Statement& statement, Parameters parameters);
 
     // Runs a text of several statements without parameters (migrations). Not inside db::pipelined.
-    // `timeout`: how long its answer may take; zero: a day. The server's own limit is the connection's.
+    // `timeout`: how long its answer may take; zero: longest_call. The server's own limit is the connection's.
     boost::asio::awaitable<void> run_script(std::string_view sql, std::chrono::milliseconds timeout);
 
     // COPY ... FROM STDIN: `fill` appends the next piece of the data (text or binary, as the statement says) to the

@@ -26,6 +26,8 @@ struct ConnectionSettings {
     std::chrono::milliseconds statement_timeout{30'000};  // server side; zero means none
     // A call that has no answer this much later than statement_timeout has lost its server: the connection is closed.
     std::chrono::milliseconds grace{5'000};
+    // A call that has no other limit ends then: with statement_timeout zero, and scripts.
+    std::chrono::milliseconds longest_call = std::chrono::hours(24);
 };
 
 struct PoolSettings {

@@ -29,7 +29,7 @@ namespace db {
 // The timer fires on any thread while the connection's coroutine runs on another: every use of the descriptor object
 // and of the deadline is under the mutex.
 struct SocketWait::State : std::enable_shared_from_this<State> {
-    explicit State(asio::any_io_executor executor) : descriptor(executor), timer(std::move(executor)) {}
+    explicit State(const asio::any_io_executor& executor) : descriptor(executor), timer(executor) {}
 
     void start_timer(Clock::time_point when) {  // under the mutex
         timer_pending = true;
@@ -60,7 +60,7 @@ struct SocketWait::State : std::enable_shared_from_this<State> {
     bool interrupted = false;
 };
 
-SocketWait::SocketWait(asio::any_io_executor executor) : state_(std::make_shared<State>(std::move(executor))) {}
+SocketWait::SocketWait(const asio::any_io_executor& executor) : state_(std::make_shared<State>(executor)) {}
 
 SocketWait::~SocketWait() {
     release();

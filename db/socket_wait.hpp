@@ -17,7 +17,7 @@ class SocketWait {
 public:
     enum class Event { readable, writable, either };
 
-    explicit SocketWait(boost::asio::any_io_executor executor);
+    explicit SocketWait(const boost::asio::any_io_executor& executor);
     ~SocketWait();  // stops watching; the descriptor itself is its owner's to close
     SocketWait(const SocketWait&) = delete;
     SocketWait& operator=(const SocketWait&) = delete;

@@ -14,6 +14,16 @@ namespace asio = boost::asio;
 
 namespace db {
 
+namespace {
+
+// Longer after each attempt, and hardly the same for two who met.
+std::chrono::milliseconds pause_after(int attempt) {
+    thread_local std::minstd_rand random(std::random_device{}());
+    return std::chrono::milliseconds(std::uniform_int_distribution(1, 10 * std::min(attempt, 10))(random));
+}
+
+}  // namespace
+
 void begin(Session& session, Isolation isolation) {
     session.connection().begin(isolation);
 }
@@ -36,10 +46,8 @@ asio::awaitable<void> pause_or_rethrow(std::exception_ptr failure, int attempt, 
     } catch (const Error& error) {
         if (!error.is_serialization_failure() || attempt >= attempts) throw;
     }
-    thread_local std::minstd_rand random(std::random_device{}());
     asio::steady_timer timer(co_await asio::this_coro::executor);
-    timer.expires_after(std::chrono::milliseconds(std::uniform_int_distribution(1, 10 * std::min(attempt, 10))(random))
-    );
+    timer.expires_after(pause_after(attempt));
     co_await timer.async_wait(asio::use_awaitable);
 }
 

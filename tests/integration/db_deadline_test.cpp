@@ -1,4 +1,5 @@
 // No call waits for ever, and none holds up another: deadlines, cancellation, flow control.
+#include "db/cancel.hpp"
 #include "db/error.hpp"
 #include "db/transaction.hpp"
 #include "db/url.hpp"
@@ -14,11 +15,17 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <fcntl.h>
+#include <libpq-fe.h>
+
 #include <chrono>
+#include <functional>
 #include <future>
+#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 
 using namespace tests;
 using namespace std::chrono_literals;
@@ -136,8 +143,6 @@ TEST_CASE("a cancelled statement ends at once, on the server too, and its connec
         co_await fixture.until([](const db::PoolStats& stats) { return stats.checked_out == 0; });
         CHECK(kind == db::ErrorKind::closed);
         CHECK(closed(fixture.pool.stats(), db::CloseReason::dirty) == 1);
-        if (tests::skipped_without_direct("a pooler may forget the client before its request to cancel comes"))
-            co_return;
         await_asleep(fixture.database, 0);
     });
 }
@@ -188,6 +193,57 @@ TEST_CASE("a cancel that nobody answers holds nobody up", "[db][deadline]") {
         CHECK(bed.network.accepted() == 2);  // the cancel is on its way
         const std::int64_t three = co_await add(other, 1, 2);
         CHECK(three == 3);
+        CHECK_FALSE(watchdog.bit());
+    });
+}
+
+TEST_CASE("a connection closes although nobody answers its request to cancel", "[db][deadline]") {
+    SilenceBed bed;
+    std::unique_ptr<PGconn, db::Cancel::Deleter> connection(PQconnectdb(bed.through().url.c_str()));
+    REQUIRE(PQstatus(connection.get()) == CONNECTION_OK);
+    const int descriptor = PQsocket(connection.get());
+    const auto is_open = [descriptor] { return fcntl(descriptor, F_GETFD) != -1; };
+    bed.network.black_hole();
+    Watchdog watchdog(bed.network);
+    const auto cancel = db::Cancel::send(connection.get());
+    cancel->close_after(std::move(connection));
+    CHECK(is_open());
+    while (is_open()) std::this_thread::yield();
+    CHECK_FALSE(watchdog.bit());
+}
+
+TEST_CASE("every call has a deadline where statement_timeout is zero", "[db][copy][deadline][setting]") {
+    SilenceBed bed;
+    db::ConnectionSettings settings = bed.through();
+    settings.statement_timeout = 0ms;
+    settings.longest_call = 1s;
+    using Call = std::function<awaitable<>(FaultProxy&, db::Session&)>;
+    const auto [name, call] = GENERATE(table<std::string, Call>({
+        {"execute", [](FaultProxy&, db::Session& session) -> awaitable<> { co_await session.execute(limit_sql); }},
+        {"run_script", [](FaultProxy&, db::Session& session) { return session.run_script("select 1", {}); }},
+        {"copy_in",
+         [](FaultProxy& network, db::Session& session) -> awaitable<> {
+             std::size_t taken = 0;
+             co_await session.copy_in(copy_sql, endless_rows(network, taken));
+         }},
+        {"rollback",
+         [](FaultProxy& network, db::Session& session) -> awaitable<> {
+             network.pass();
+             session.connection().begin();
+             co_await session.execute(limit_sql);
+             network.black_hole();
+             co_await session.connection().rollback();
+         }},
+    }));
+    INFO(name);
+    with_session(settings, [&](db::Session& session) -> awaitable<> {
+        co_await session.execute(create_sql);
+        bed.network.black_hole();
+        Watchdog watchdog(bed.network);
+        const auto kind = co_await failure_of([&] { return call(bed.network, session); });
+        CHECK(kind == db::ErrorKind::deadline);
+        CHECK_FALSE(session.connection().is_lost());  // it may have been busy with what nobody had limited
+        CHECK_FALSE(session.connection().is_usable());
         CHECK_FALSE(watchdog.bit());
     });
 }

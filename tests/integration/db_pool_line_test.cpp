@@ -7,6 +7,7 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
 
 #include <atomic>
 #include <mutex>
@@ -73,6 +74,45 @@ TEST_CASE("a cancelled checkout leaves the line, and the next one is served", "[
         co_await fixture.until([&](const db::PoolStats& stats) { return served && stats.checked_in == 1; });
         CHECK(kind == db::ErrorKind::closed);
         CHECK(fixture.pool.stats().timeouts == 0);
+    });
+}
+
+TEST_CASE("the hooks hear how long each checkout waited, and how long each session was held", "[db][pool]") {
+    const TestDatabase database;
+    asio::io_context context;
+    db::PoolSettings settings;
+    settings.pool_size = 1;
+    settings.max_overflow = 0;
+    std::vector<std::chrono::nanoseconds> waits;
+    std::vector<std::chrono::nanoseconds> holds;
+    db::Hooks hooks;
+    hooks.on_checkout = [&](std::chrono::nanoseconds waited) { waits.push_back(waited); };
+    hooks.on_return = [&](std::chrono::nanoseconds held) { holds.push_back(held); };
+    db::Pool pool(context.get_executor(), database.settings(), settings, hooks);
+    run(context, [&]() -> awaitable<> {
+        const auto before = std::chrono::steady_clock::now();
+        std::optional<db::Session> session = co_await pool.checkout();
+        const auto connected = std::chrono::steady_clock::now() - before;
+        session.reset();
+        session = co_await pool.checkout();
+        bool served = false;
+        const auto wait = [](db::Pool& from, bool& done) -> awaitable<> {
+            const db::Session waited = co_await from.checkout();
+            done = true;
+        };
+        asio::co_spawn(context, wait(pool, served), asio::detached);
+        const auto lent = std::chrono::steady_clock::now();
+        while (pool.stats().waiting == 0) co_await pid_of(*session);
+        co_await pid_of(*session);
+        const auto held = std::chrono::steady_clock::now() - lent;
+        session.reset();
+        while (!served) co_await asio::post(context, asio::use_awaitable);
+        REQUIRE(waits.size() == 3);
+        CHECK((waits[0] > 0ns && waits[0] <= connected));  // a connect
+        CHECK(waits[1] == 0ns);                            // free
+        CHECK(waits[2] > 0ns);                             // in line
+        REQUIRE(holds.size() == 3);
+        CHECK(holds[1] >= held);
     });
 }
 

@@ -1,10 +1,30 @@
 // migrate and check: the real program against a real database.
 
+#include "tests/support/background.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/database.hpp"
+#include "tests/support/process.hpp"
 #include "tests/support/shell.hpp"
 
+#include <csignal>
+#include <stdexcept>
+
 using namespace tests;
+
+namespace {
+
+// Returns when some session has waited for a lock for a second.
+void await_long_blocked(const TestDatabase& database) {
+    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (database.value(
+               "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' "
+               "and clock_timestamp() - query_start > interval '1 s'"
+           ) == "0") {
+        if (std::chrono::steady_clock::now() > limit) throw std::runtime_error("nobody waits so long for a lock");
+    }
+}
+
+}  // namespace
 
 TEST_CASE("migrate goes up, shows where it is, and down", "[worker][cli][scenario]") {
     const TestDatabase database(TestDatabase::Content::empty);
@@ -20,6 +40,33 @@ TEST_CASE("migrate goes up, shows where it is, and down", "[worker][cli][scenari
     CHECK(holds(shell.run({"migrate", "status"}).output, "pending"));
     CHECK(shell.run({"migrate", "down", "--to", "0"}).code == 0);
     CHECK(shell.run({"migrate", "down"}).output == "nothing to take back\n");
+}
+
+TEST_CASE("statement_timeout: a migration may take longer", "[worker][cli][scenario][setting]") {
+    const TestDatabase database(TestDatabase::Content::empty);
+    const Process::Environment environment{
+        {"DATABASE_URL", database.url()},
+        {"DB_STATEMENT_TIMEOUT", "300ms"},
+        {"TASK_WORKER_HTTP_LISTEN", "127.0.0.1:0"},
+        {"TASK_WORKER_MIGRATE_ON_START", "true"},
+    };
+    OpenTransaction other(database);
+    other.execute("select pg_advisory_xact_lock(7105131202611211)");
+    SECTION("by migrate up") {
+        Process migrate(TASK_WORKER_BINARY, {"migrate", "up"}, environment);
+        await_long_blocked(database);
+        other.rollback();
+        CHECK(migrate.wait_exit() == 0);
+    }
+    SECTION("of a worker that starts") {
+        Process worker(TASK_WORKER_BINARY, {"run"}, environment);
+        await_long_blocked(database);
+        other.rollback();
+        worker.wait_for_line("0002_create_enqueue");
+        worker.signal(SIGTERM);
+        CHECK(worker.wait_exit() == 0);
+    }
+    CHECK(database.value("select to_regclass('task_queue.bundles') is not null") == "t");
 }
 
 TEST_CASE("migrate sql prints what migrate up does", "[worker][cli][scenario]") {

@@ -12,6 +12,7 @@
 #include <vector>
 
 using namespace tests;
+using namespace std::chrono_literals;
 using Catch::Contains;
 
 namespace {
@@ -94,7 +95,8 @@ TEST_CASE("a worker's pool has the settings of its configuration", "[scenario][p
     CHECK_THAT(http_get(worker, "/metrics"), Contains("\ntask_worker_pool_size 3\n"));
     OpenTransaction blocker(database);
     blocker.execute("lock table task_queue.bundles in access exclusive mode");
-    worker.wait_for_line("canceling statement due to statement timeout");
+    // Of the pool: the control session has a limit of its own.
+    worker.wait_for_line("canceling statement due to statement timeout [57014] in claim_bundles", 20s);
 }
 
 TEST_CASE("what the server has to say beside its answers is in the log", "[scenario][pool]") {
@@ -117,6 +119,14 @@ TEST_CASE("echo: every statement is logged with its duration, and no parameter",
     const std::string line = worker.wait_for_line("\"statement\":\"claim_bundles\"");
     CHECK_THAT(line, Contains("\"ms\":"));
     CHECK_THAT(worker.output(), !Contains("hunter2") && !Contains("select "));
+}
+
+TEST_CASE("echo: without it no statement is logged", "[scenario][pool][setting]") {
+    const TestDatabase database;
+    const WorkerProcess worker(database.url());
+    database.psql("select task_queue.enqueue('echo', '{}')");
+    await(database, finished, "1");
+    CHECK_THAT(worker.output(), !Contains("\"statement\":\"claim_bundles\"") && !Contains("\"ms\":"));
 }
 
 TEST_CASE("a worker whose listening connection is cut listens again, and hears", "[scenario][pool]") {

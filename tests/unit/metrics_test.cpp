@@ -8,7 +8,9 @@
 #include <regex>
 #include <set>
 #include <sstream>
+#include <string>
 #include <thread>
+#include <vector>
 
 using namespace worker;
 using namespace std::chrono_literals;
@@ -90,8 +92,11 @@ TEST_CASE("a scrape reads the pool once and shows SQLAlchemy's numbers", "[worke
     probes.pool = [&] {
         ++reads;
         db::PoolStats stats{.size = 10, .checked_in = 3, .checked_out = 8, .overflow = 1, .waiting = 2};
+        stats.checkouts = 70;
         stats.timeouts = 6;
-        stats.closed[static_cast<std::size_t>(db::CloseReason::recycled)] = 4;
+        stats.invalid = 5;
+        stats.opened = 26;
+        stats.closed = {1, 4, 5, 2, 3};
         return stats;
     };
     metrics.set_probes(probes);
@@ -99,8 +104,14 @@ TEST_CASE("a scrape reads the pool once and shows SQLAlchemy's numbers", "[worke
     CHECK(reads == 1);
     CHECK_THAT(text, Contains("task_worker_pool_checked_in 3\n") && Contains("task_worker_pool_checked_out 8\n"));
     CHECK_THAT(text, Contains("task_worker_pool_overflow 1\n") && Contains("task_worker_pool_waiting 2\n"));
-    CHECK_THAT(text, Contains("task_worker_pool_timeouts_total 6\n"));
-    CHECK_THAT(text, Contains("task_worker_pool_closed_total{reason=\"recycled\"} 4\n"));
+    CHECK_THAT(text, Contains("task_worker_pool_size 10\n") && Contains("task_worker_pool_checkouts_total 70\n"));
+    CHECK_THAT(text, Contains("task_worker_pool_timeouts_total 6\n") && Contains("task_worker_pool_invalid_total 5\n"));
+    CHECK_THAT(text, Contains("task_worker_pool_opened_total 26\n"));
+    const std::vector<std::string> reasons{"overflow", "recycled", "invalid", "dirty", "shutdown"};
+    const std::vector<std::string> closed{"1", "4", "5", "2", "3"};
+    for (std::size_t i = 0; i < reasons.size(); ++i) {
+        CHECK_THAT(text, Contains("task_worker_pool_closed_total{reason=\"" + reasons[i] + "\"} " + closed[i] + "\n"));
+    }
     CHECK_THAT(text, !Contains("task_worker_jobs_running"));
 }
 
