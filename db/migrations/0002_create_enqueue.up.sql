@@ -13,7 +13,8 @@ create table task_queue.limits (
 insert into task_queue.limits (name, value)
 values ('args', 1048576), ('retention.completed', 86400), ('retention.cancelled', 86400);
 comment on table task_queue.limits is
-    'Limits for all who call: args = bytes of one job''s args; retention.completed, retention.cancelled = seconds of history.';
+    'Limits for all who call: args = bytes of one job''s args; retention.completed, retention.cancelled = seconds of '
+    'history.';
 
 create function task_queue.keeps(outcome text) returns boolean
 language sql stable

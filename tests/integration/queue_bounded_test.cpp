@@ -104,7 +104,9 @@ TEST_CASE("a step of pruning batches does not pass those that must stay", "[queu
         R"sql(
         insert into task_queue.batches (id, finished_at, total, discarded)
         select md5(n::text)::uuid, now() - interval '{} days', 1, 1 from generate_series(1, 20000) n;
-        insert into task_queue.dead_jobs (id, created_at, batch_id, kind_id, queue_id, priority, attempt, max_attempts, error, args)
+        insert into task_queue.dead_jobs (
+            id, created_at, batch_id, kind_id, queue_id, priority, attempt, max_attempts, error, args
+        )
         select n, now(), md5(n::text)::uuid, 1, 1, 4, 1, 1, 'x', '{{}}' from generate_series(1, 20000) n;
         insert into task_queue.batches (id, finished_at) values (md5('clean')::uuid, now() - interval '8 days')
         )sql",

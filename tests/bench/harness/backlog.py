@@ -52,7 +52,8 @@ rest = f"""
     select md5('old ' || n)::uuid, 'finished', now() - interval '9 days', now() - interval '8 days' - n * interval '1 second'
     from generate_series(1, $jobs / 100) n;
     insert into task_queue.batches (id, state, sealed_at, finished_at, total, discarded)
-    select md5('failed ' || n)::uuid, 'finished', now() - interval '41 days', now() - interval '40 days' + n * interval '1 second', 1, 1
+    select md5('failed ' || n)::uuid, 'finished', now() - interval '41 days',
+        now() - interval '40 days' + n * interval '1 second', 1, 1
     from generate_series(1, $jobs / 100) n;
     insert into task_queue.dead_jobs (
         id, created_at, died_at, batch_id, kind_id, queue_id, priority, attempt, max_attempts, error, args
