@@ -4,6 +4,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/fault_proxy.hpp"
 #include "tests/support/ledger_bed.hpp"
+#include "tests/support/process_facts.hpp"
 
 #include <fmt/format.h>
 
@@ -116,6 +117,7 @@ TEST_CASE(
     Ledger first(bed);
     bed.await_reached("go");
     first.signal(SIGSTOP);
+    await_stopped(first.pid());  // before the file is there
     bed.create("go");
     const Ledger second(bed);
     bed.await_state(job, "completed");
