@@ -66,20 +66,4 @@ asio::awaitable<std::vector<JobId>> enqueue_jobs(
     co_return db::map_rows(rows, [](db::Row row) { return row.get<JobId>(0); });
 }
 
-const db::Statement read_args_limit_sql{"read_args_limit", "select value from task_queue.limits where name = 'args'"};
-
-const db::Statement set_args_limit_sql{"set_args_limit", R"sql(
-    update task_queue.limits set value = $1::bigint, updated_at = now()
-    where name = 'args' and value <> $1::bigint
-)sql"};
-
-asio::awaitable<void> set_args_limit(db::Session& session, std::size_t bytes) {
-    co_await session.execute(set_args_limit_sql, static_cast<std::int64_t>(bytes));
-}
-
-asio::awaitable<std::size_t> read_args_limit(db::Session& session) {
-    const db::Rows rows = co_await session.execute(read_args_limit_sql);
-    co_return rows.front().get<std::size_t>(0);
-}
-
 }  // namespace queue

@@ -57,10 +57,4 @@ boost::asio::awaitable<std::vector<JobId>> enqueue_jobs(
     db::Session& session, std::string kind, std::span<const std::string> args, EnqueueOptions options = {}
 );
 
-// The most bytes that the args of one job may have.
-// Throws: db::Error.
-boost::asio::awaitable<std::size_t> read_args_limit(db::Session& session);
-// Sets it, for every producer. Throws: db::Error.
-boost::asio::awaitable<void> set_args_limit(db::Session& session, std::size_t bytes);
-
 }  // namespace queue

@@ -58,13 +58,13 @@ const db::Statement rescue_jobs_sql{"rescue_jobs", R"sql(
         select id, members & ~pending, 5, claim_number, worker_id, created_at, claimed_at, batch_id, kind_id, queue_id,
             priority, attempt, max_attempts, unique_key, meta, errors, args
         from found
-        where (live = 0 or strikes >= 3) and members & ~pending <> 0
+        where (live = 0 or strikes >= 3) and members & ~pending <> 0 and (select task_queue.keeps('completed'))
         union all
         select piece_id + 64, piece, 6, claim_number, worker_id, created_at, claimed_at, batch_id, kind_id, queue_id,
             priority, attempt, max_attempts, unique_key, meta, errors, piece_args
         from found
         cross join lateral task_queue.pieces(id, stop, 1, args)
-        where stop <> 0
+        where stop <> 0 and (select task_queue.keeps('cancelled'))
     ),
     dead as (
         insert into task_queue.dead_jobs (

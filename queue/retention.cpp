@@ -2,6 +2,8 @@
 
 #include "queue/statements.hpp"
 
+#include <algorithm>
+
 namespace queue {
 
 const db::Statement create_partitions_sql{"create_partitions", "select task_queue.create_partitions($1::integer)"};
@@ -58,19 +60,48 @@ boost::asio::awaitable<Pruned> prune_dead_jobs(db::Session& session, std::chrono
     co_return Pruned{.rows = answer.front().get<int>(0), .more = answer.front().get<bool>(1)};
 }
 
+// clean, failed: a batch in which jobs were discarded waits until its dead letters may go, so that those which must
+// stay
+//                are not passed again and again. Dead letters go in the order of death: those that wait for them do not
+//                wait for ever.
+// The lookups are subqueries with a limit, so that they are made by index and never joined. What is neither a dead
+// letter nor a change that waits to be counted cannot become one. Indexes: ix_batches_finished_at,
+// ix_batches_finished_at_discarded, ix_dead_jobs_batch_id, ix_batch_changes_batch_id.
 const db::Statement prune_batches_sql{"prune_batches", R"sql(
+    with clean as materialized (
+        select id
+        from task_queue.batches
+        where finished_at < now() - make_interval(secs => $1::bigint) and discarded = 0
+        order by finished_at
+        limit $3::integer
+        for update skip locked
+    ),
+    failed as materialized (
+        select id
+        from task_queue.batches
+        where finished_at < now() - make_interval(secs => $2::bigint) and discarded > 0
+        order by finished_at
+        limit $3::integer
+        for update skip locked
+    )
     delete from task_queue.batches
     where id = any (array(
-        select id from task_queue.batches
-        where finished_at < now() - make_interval(secs => $1::bigint)
-        order by finished_at
-        limit $2::integer
-        for update skip locked
+        select o.id
+        from (select id from clean union all select id from failed) o
+        where (select d.id from task_queue.dead_jobs d where d.batch_id = o.id limit 1) is null
+          and (select c.id from task_queue.batch_changes c where c.batch_id = o.id limit 1) is null
+        limit $3::integer
     ))
 )sql"};
 
-boost::asio::awaitable<int> prune_batches(db::Session& session, std::chrono::seconds keep, int rows) {
-    return prune(session, prune_batches_sql, keep, rows);
+boost::asio::awaitable<int> prune_batches(db::Session& session, BatchRetention keep, int rows) {
+    const db::Rows pruned = co_await session.execute(
+        prune_batches_sql,
+        std::int64_t{keep.clean.count()},
+        std::int64_t{std::max(keep.clean, keep.dead_jobs).count()},
+        rows
+    );
+    co_return static_cast<int>(pruned.affected());
 }
 
 const db::Statement prune_enqueue_keys_sql{"prune_enqueue_keys", R"sql(

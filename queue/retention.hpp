@@ -26,13 +26,19 @@ struct Pruned {
     bool more = false;  // perhaps: call again
 };
 
+struct BatchRetention {
+    std::chrono::seconds clean{};      // of batches in which no job was discarded
+    std::chrono::seconds dead_jobs{};  // of the others, unless it is shorter: they stay as long as their dead letters
+};
+
 // Each deletes at most `rows` rows that ended longer ago than `keep` and returns how many; dead letters also at most
 // those whose args begin within 16 MiB.
 //
 // Transaction: the caller's. Each locks rows of its own table only.
 // Throws:      db::Error.
 boost::asio::awaitable<Pruned> prune_dead_jobs(db::Session& session, std::chrono::seconds keep, int rows);
-boost::asio::awaitable<int> prune_batches(db::Session& session, std::chrono::seconds keep, int rows);
+// Batches with a dead letter or a change that is not folded stay. After fix_plans.
+boost::asio::awaitable<int> prune_batches(db::Session& session, BatchRetention keep, int rows);
 boost::asio::awaitable<int> prune_enqueue_keys(db::Session& session, std::chrono::seconds keep, int rows);
 // Workers that a running row still names stay. After fix_plans.
 boost::asio::awaitable<int> prune_workers(db::Session& session, std::chrono::seconds keep, int rows);

@@ -63,7 +63,7 @@ std::span<const db::Statement* const> statements() {
         &redrive_dead_jobs_sql,
         &purge_dead_jobs_sql,
         &read_args_limit_sql,
-        &set_args_limit_sql,
+        &set_limits_sql,
         &read_batch_callbacks_sql,
         &list_waiting_kinds_sql,
         &read_obstacles_sql,

@@ -45,7 +45,7 @@ extern const db::Statement read_depth_sql;
 extern const db::Statement enqueue_job_sql;
 extern const db::Statement enqueue_jobs_sql;
 extern const db::Statement read_args_limit_sql;
-extern const db::Statement set_args_limit_sql;
+extern const db::Statement set_limits_sql;
 extern const db::Statement begin_bulk_enqueue_sql;
 extern const db::Statement reserve_base_ids_sql;
 extern const db::Statement end_bulk_enqueue_sql;

@@ -129,7 +129,8 @@ Keys<Config> make_config_keys() {
                     [](auto& c) -> auto& { return c.retention.cancelled; }),
         duration<C>("retention.discarded", any, "How long dead letters are kept; 0: not at all",
                     [](auto& c) -> auto& { return c.retention.discarded; }),
-        duration<C>("retention.batches", any, "How long finished batches are kept; 0: not at all",
+        duration<C>("retention.batches", any,
+                    "How long finished batches are kept, unless their dead letters are kept longer; 0: not at all",
                     [](auto& c) -> auto& { return c.retention.batches; }),
 
         size<C>("limits.args", 8 * kib, 256 * mib, "Largest args of one job",

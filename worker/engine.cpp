@@ -2,7 +2,7 @@
 #include "worker/engine.hpp"
 
 #include "db/connection.hpp"
-#include "queue/enqueue.hpp"
+#include "queue/limits.hpp"
 #include "queue/names.hpp"
 #include "queue/plans.hpp"
 #include "worker/jitter.hpp"
@@ -61,7 +61,12 @@ asio::awaitable<void> Engine::prepare() {
         kinds.push_back({name, kind.kind->policy.own_row ? std::optional<std::int16_t>(1) : std::nullopt});
     }
     db::Session session = co_await parts_.pool.checkout();
-    co_await queue::set_args_limit(session, parts_.config.limits.args);
+    co_await queue::set_limits(
+        session,
+        {.args = parts_.config.limits.args,
+         .keep_completed = parts_.config.retention.completed,
+         .keep_cancelled = parts_.config.retention.cancelled}
+    );
     co_await queue::declare_queues(session, declarations);
     const std::vector<queue::KindName> names = co_await queue::intern_kinds(session, kinds);
     const std::vector<queue::Queue> queues = co_await queue::read_queues(session);

@@ -50,15 +50,16 @@ asio::awaitable<bool> Maintenance::keep_history() {
 asio::awaitable<bool> Maintenance::prune() {
     db::Session session = co_await pool_.checkout();
     const queue::Pruned dead = co_await queue::prune_dead_jobs(session, config_.retention.discarded, prune_rows);
-    const int batches = co_await queue::prune_batches(session, config_.retention.batches, prune_rows);
     const int keys = co_await queue::prune_enqueue_keys(session, keep_keys, prune_rows);
     const auto answers = co_await db::pipelined(
         session,
         queue::fix_plans(session),
+        queue::prune_batches(session, {config_.retention.batches, config_.retention.discarded}, prune_rows),
         queue::prune_workers(session, keep_workers, prune_rows),
         queue::prune_task_progress(session, keep_progress, prune_rows)
     );
-    co_return dead.more || std::max({batches, keys, std::get<1>(answers), std::get<2>(answers)}) == prune_rows;
+    co_return dead.more ||
+        std::max({keys, std::get<1>(answers), std::get<2>(answers), std::get<3>(answers)}) == prune_rows;
 }
 
 // The fleet was held against the server when each worker started; since then the server, or what other services take,

@@ -247,7 +247,8 @@ create table task_queue.batches (
     constraint ck_batches_counts check (total >= 0 and completed >= 0 and discarded >= 0 and cancelled >= 0)
 ) with (fillfactor = 80);
 create index ix_batches_created_at on task_queue.batches (created_at);
-create index ix_batches_finished_at on task_queue.batches (finished_at) where finished_at is not null;
+create index ix_batches_finished_at on task_queue.batches (finished_at) where discarded = 0;
+create index ix_batches_finished_at_discarded on task_queue.batches (finished_at) where discarded > 0;
 create index ix_batches_seal_after on task_queue.batches (seal_after) where state = 'open' and seal_after is not null;
 
 -- What happened to the jobs of batches since the last fold. Appended by whoever changed them, folded by the leader.

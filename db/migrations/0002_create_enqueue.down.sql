@@ -19,4 +19,5 @@ drop function task_queue.check_queue(text);
 drop function task_queue.check_enqueue(text, integer, timestamptz, interval, integer);
 drop function task_queue.check_args_size(bigint);
 drop function task_queue.batch_lock_key(uuid);
+drop function task_queue.keeps(text);
 drop table task_queue.limits;

@@ -1,7 +1,7 @@
 -- How producers in any language put jobs into the queue. Everything runs inside the caller's transaction: what is rolled
 -- back never existed. NULL for an optional argument means its default.
 
--- Limits that the SQL functions hold producers to.
+-- What the SQL functions, which know no configuration, need of that of the worker that started last.
 create table task_queue.limits (
     name text not null,
     value bigint not null,
@@ -10,8 +10,16 @@ create table task_queue.limits (
     -- Args up to 8 kB are never looked at, so that a small job costs no look-up.
     constraint ck_limits_args check (name <> 'args' or value >= 8192)
 );
-insert into task_queue.limits (name, value) values ('args', 1048576);
-comment on table task_queue.limits is 'Limits for producers: args = bytes of one job''s args.';
+insert into task_queue.limits (name, value)
+values ('args', 1048576), ('retention.completed', 86400), ('retention.cancelled', 86400);
+comment on table task_queue.limits is
+    'Limits for all who call: args = bytes of one job''s args; retention.completed, retention.cancelled = seconds of '
+    'history.';
+
+create function task_queue.keeps(outcome text) returns boolean
+language sql stable
+return coalesce((select l.value > 0 from task_queue.limits l where l.name = 'retention.' || outcome), true);
+comment on function task_queue.keeps is 'Whether there is a history of jobs that ended so: completed or cancelled.';
 
 create function task_queue.batch_lock_key(batch_id uuid) returns bigint
 language sql immutable parallel safe strict

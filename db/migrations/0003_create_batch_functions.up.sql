@@ -129,8 +129,11 @@ begin
         select p.id, h.members, h.state, p.claim_number, p.created_at, p.claimed_at, p.batch_id, p.kind_id, p.queue_id,
             p.priority, p.attempt, p.max_attempts, p.unique_key, p.meta, p.errors, p.args
         from picked p
-        cross join lateral (values (p.members & ~p.pending, 5), (p.pending, 6)) h(members, state)
-        where h.members <> 0
+        cross join lateral (
+            values (p.members & ~p.pending, 5, (select task_queue.keeps('completed'))),
+                (p.pending, 6, (select task_queue.keeps('cancelled')))
+        ) h(members, state, kept)
+        where h.members <> 0 and h.kept
     ), counted as (
         insert into task_queue.batch_changes (batch_id, cancelled)
         select p.batch_id, sum(task_queue.count_jobs(p.pending)) from picked p group by p.batch_id

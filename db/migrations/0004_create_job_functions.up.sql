@@ -116,11 +116,12 @@ begin
             select (job & ~127::bigint) + 64 + n, bit, 6, r.claim_number, r.created_at, r.claimed_at, r.batch_id, r.kind_id,
                 r.queue_id, r.priority, r.attempt, r.max_attempts, r.unique_key, r.meta, r.errors,
                 json_build_array(r.args -> task_queue.element_of(r.id, n))
+            where task_queue.keeps('cancelled')
             union all
             -- What completed in this row goes to the history with the last job that was to be done.
             select r.id, r.members & ~bit, 5, r.claim_number, r.created_at, r.claimed_at, r.batch_id, r.kind_id, r.queue_id,
                 r.priority, r.attempt, r.max_attempts, r.unique_key, r.meta, r.errors, r.args
-            where r.pending = bit and r.members <> bit;
+            where r.pending = bit and r.members <> bit and task_queue.keeps('completed');
             if r.pending = bit then
                 delete from task_queue.bundles b where b.id = r.id;
             else

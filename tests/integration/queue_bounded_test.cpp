@@ -3,6 +3,7 @@
 
 #include "queue/batches.hpp"
 #include "queue/retention.hpp"
+#include "queue/statements.hpp"
 #include "tests/support/background.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/queue_fixture.hpp"
@@ -92,4 +93,32 @@ TEST_CASE("a step of pruning dead letters takes 16 MiB of args at most", "[queue
         CHECK(pruned.rows == rows);
         CHECK(pruned.more == (rows == 16));
     }
+}
+
+// Were the others passed one by one, a look would read as many as there are; were they taken for what may go, it would
+// never come past them.
+TEST_CASE("a step of pruning batches does not pass those that must stay", "[queue][retention][db]") {
+    tests::QueueFixture queue;
+    const int days = GENERATE(8, 40);  // to be kept still; due, but for their dead letters
+    queue.database.psql(fmt::format(
+        R"sql(
+        insert into task_queue.batches (id, finished_at, total, discarded)
+        select md5(n::text)::uuid, now() - interval '{} days', 1, 1 from generate_series(1, 20000) n;
+        insert into task_queue.dead_jobs (
+            id, created_at, batch_id, kind_id, queue_id, priority, attempt, max_attempts, error, args
+        )
+        select n, now(), md5(n::text)::uuid, 1, 1, 4, 1, 1, 'x', '{{}}' from generate_series(1, 20000) n;
+        insert into task_queue.batches (id, finished_at) values (md5('clean')::uuid, now() - interval '8 days')
+        )sql",
+        days
+    ));
+    const std::string prune = fmt::format(
+        "select set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true), "
+        "set_config('enable_sort', 'off', true); prepare prune as {}; execute prune(7 * 86400, 30 * 86400, 1000)",
+        prune_batches_sql.sql
+    );
+    for (const char* const table : {"batches", "dead_jobs"}) {
+        CHECK(rows_read(queue, table, "1; " + prune + "; deallocate prune") <= 2'100);
+    }
+    CHECK(queue.value("select count(*) from task_queue.batches") == "20000");
 }

@@ -131,10 +131,34 @@ TEST_CASE("prune functions delete what is old, so many rows a call", "[queue][re
     CHECK(prune_dead() == "3 and more");
     CHECK(prune_dead() == "1");
     CHECK(prune_dead() == "0");
-    CHECK(queue.call(prune_batches(queue.session, 90s, 9)) == 3);
+    CHECK(queue.call(prune_batches(queue.session, {.clean = 90s}, 9)) == 3);
     CHECK(queue.call(prune_enqueue_keys(queue.session, 90s, 9)) == 4);
     CHECK(queue.call(prune_workers(queue.session, 90s, 9)) == 2);
     CHECK(queue.value("select string_agg(id::text, ' ' order by id) from task_queue.workers") == "1 3 5");
+}
+
+TEST_CASE("prune_batches leaves a batch to its dead letters and to what is not counted yet", "[queue][retention][db]") {
+    tests::QueueFixture queue;
+    queue.database.psql(R"sql(
+        insert into task_queue.batches (id, name, finished_at, total, completed, discarded)
+        select md5(name)::uuid, name, now() - age * interval '1 day', 1, 1 - discarded, discarded
+        from (values ('clean', 8, 0), ('young', 6, 0), ('changed', 8, 0), ('failed', 8, 1), ('purged', 40, 1),
+            ('letter', 40, 1), ('redriven', 40, 1)) b (name, age, discarded);
+        insert into task_queue.dead_jobs (id, created_at, batch_id, kind_id, queue_id, priority, attempt, max_attempts,
+            error, args)
+        values (1, now(), md5('letter')::uuid, 1, 1, 4, 1, 1, 'x', '{}');
+        insert into task_queue.batch_changes (batch_id, discarded)
+        values (md5('changed')::uuid, 0), (md5('redriven')::uuid, -1))sql");
+    const BatchRetention keep{.clean = 7 * 24h, .dead_jobs = 30 * 24h};
+    const auto left = [&] { return queue.value("select string_agg(name, ' ' order by name) from task_queue.batches"); };
+    CHECK(queue.call(prune_batches(queue.session, keep, 9)) == 2);
+    CHECK(left() == "changed failed letter redriven young");
+    queue.database.psql("truncate task_queue.dead_jobs, task_queue.batch_changes");
+    CHECK(queue.call(prune_batches(queue.session, keep, 2)) == 2);
+    CHECK(queue.call(prune_batches(queue.session, keep, 2)) == 1);
+    CHECK(left() == "failed young");
+    CHECK(queue.call(prune_batches(queue.session, {.clean = 7 * 24h}, 9)) == 1);
+    CHECK(left() == "young");
 }
 
 TEST_CASE("intern_kinds and declare_queues keep the numbers of names", "[queue][names][db]") {

@@ -4,6 +4,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/fault_proxy.hpp"
 #include "tests/support/ledger_bed.hpp"
+#include "tests/support/process_facts.hpp"
 
 #include <fmt/format.h>
 
@@ -116,6 +117,7 @@ TEST_CASE(
     Ledger first(bed);
     bed.await_reached("go");
     first.signal(SIGSTOP);
+    await_stopped(first.pid());  // before the file is there
     bed.create("go");
     const Ledger second(bed);
     bed.await_state(job, "completed");
@@ -162,19 +164,25 @@ TEST_CASE("a commit whose answer is lost counts as what it was", "[scenario][com
     FaultProxy proxy(shared_socket());
     // The commit takes its time on the server, which goes on when its client is gone.
     bed.sql(
-        "create function public.take_time() returns trigger language plpgsql as $$ begin perform pg_sleep(1); return "
-        "null; "
+        "create function public.take_time() returns trigger language plpgsql as $$ begin perform "
+        "pg_advisory_xact_lock(1); return null; "
         "end $$; create constraint trigger take_time after insert on public.witness deferrable initially deferred "
         "for each row execute function public.take_time()"
     );
+    OpenTransaction hold(bed.database());
+    hold.execute("select pg_advisory_xact_lock(1)");
     const std::string job = bed.enqueue("{}");
-    Ledger worker(bed, {}, proxy.url(bed.database().name()));
+    Ledger worker(bed, {{"DB_STATEMENT_TIMEOUT", "20s"}}, proxy.url(bed.database().name()));
     bed.await(
         "select count(*) from pg_stat_activity where datname = current_database() and query = 'commit' "
-        "and wait_event = 'PgSleep'",
+        "and wait_event = 'advisory'",
         "1"
     );
     proxy.cut();
+    // The others' outcomes do not wait for what nobody knows.
+    bed.sql("select count(*) from task_queue.enqueue_many('noop', array_fill('{}'::json, array[100]))");
+    bed.await(ended, "100");
+    hold.rollback();
     bed.await_state(job, "completed");
     CHECK(bed.trouble() == "");
     // Nor does the outcome that the worker writes, not knowing: it waits for the row and finds it gone.

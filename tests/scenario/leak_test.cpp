@@ -25,10 +25,10 @@ namespace {
 
 constexpr int stages = 5;
 constexpr int batch_jobs = 100;
-// Bytes. 150 to 340 kB were seen, in steps of some 70 kB, from what is not known; two bytes kept for each job would
-// be 1.6 MB.
-constexpr std::int64_t slack = 1 << 20;
-constexpr std::int64_t of_connection = 128 << 10;  // of libpq's buffers, prepared statements
+// Bytes. 15 kB were seen, half of them mutexes of Asio's strands, of which it makes 193 by and by; a tenth of a byte
+// kept for each job would be 80 kB.
+constexpr std::int64_t slack = 64 << 10;
+constexpr std::int64_t of_connection = 64 << 10;  // of libpq's buffers, prepared statements
 constexpr std::size_t descriptor_slack = 4;
 
 // Of 100 jobs 90 complete; the others leave their row.
@@ -56,6 +56,8 @@ constexpr const char* in_batches = R"sql(
     end
     $$
 )sql";
+
+const std::string of_worker = "datname = current_database() and application_name = 'task-worker'";
 
 struct Held {
     std::int64_t bytes = std::numeric_limits<std::int64_t>::max();
@@ -96,9 +98,11 @@ public:
         await("select count(*) from (select from task_queue.bundles limit 1) live", "0");  // the last callbacks
     }
 
-    // The least of some looks: between two of them the worker beats, and leads.
+    // The least of some looks: between two of them the worker beats, and leads. On new connections: libpq's buffers
+    // stay as large as the largest packet that they have carried, 64 to 128 kB each here, whenever that came.
     Held measure(const WorkerProcess& worker) const {
         Held held;
+        database_.psql("select count(pg_terminate_backend(pid)) from pg_stat_activity where " + of_worker);
         for (int look = 0; look < 5; ++look) {
             const std::string id = database_.value("select task_queue.enqueue('measure')");
             await("select state from task_queue.job(" + id + ")", "completed");
@@ -108,9 +112,7 @@ public:
         }
         held.descriptors = descriptors_of(worker.pid()).size();
         held.threads = threads_of(worker.pid());
-        held.connections =
-            std::stoi(database_.value("select count(*) from pg_stat_activity where datname = current_database() and "
-                                      "application_name = 'task-worker'"));
+        held.connections = std::stoi(database_.value("select count(*) from pg_stat_activity where " + of_worker));
         return held;
     }
 

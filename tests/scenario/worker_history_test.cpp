@@ -50,6 +50,16 @@ TEST_CASE(
     await(database, old, "t");
 }
 
+TEST_CASE("without retention there is no history of what anybody cancels", "[scenario][history]") {
+    const TestDatabase database;
+    const WorkerProcess worker(
+        database.url(), {{"TASK_WORKER_RETENTION_COMPLETED", "0"}, {"TASK_WORKER_RETENTION_CANCELLED", "0"}}
+    );
+    const std::string id = database.value("select task_queue.enqueue('noop', delay => '1 hour')");
+    CHECK(database.value("select task_queue.cancel(" + id + ")") == "cancelled");
+    CHECK(database.value("select count(*) from task_queue.finished_bundles") == "0");
+}
+
 TEST_CASE("a worker adds the history's partitions for a week ahead", "[scenario][history]") {
     const TestDatabase database;
     const std::string ahead =

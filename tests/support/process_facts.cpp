@@ -4,6 +4,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -64,6 +66,20 @@ int resident_mb(pid_t process) {
 
 int most_resident_mb(pid_t process) {
     return status_mb(process, "VmHWM");
+}
+
+void await_stopped(pid_t process) {
+    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    const auto is_stopped = [](const fs::directory_entry& task) {
+        std::ifstream file(task.path() / "stat");
+        const std::string words{std::istreambuf_iterator<char>(file), {}};
+        const std::size_t name_end = words.rfind(')');  // the name may hold anything
+        return name_end == std::string::npos || words.compare(name_end, 3, ") T") == 0;
+    };
+    while (!std::all_of(folder_of(process, "task"), fs::directory_iterator(), is_stopped)) {
+        if (std::chrono::steady_clock::now() > limit)
+            throw std::runtime_error(fmt::format("process {} does not stop", process));
+    }
 }
 
 }  // namespace tests

@@ -6,6 +6,7 @@
 #include "queue/batches.hpp"
 #include "queue/bulk_enqueue.hpp"
 #include "queue/json_text.hpp"
+#include "queue/limits.hpp"
 #include "queue/read_job.hpp"
 #include "worker/cli/batch_text.hpp"
 #include "worker/cli/commands.hpp"

@@ -51,8 +51,15 @@ rest = f"""
     insert into task_queue.batches (id, state, sealed_at, finished_at)
     select md5('old ' || n)::uuid, 'finished', now() - interval '9 days', now() - interval '8 days' - n * interval '1 second'
     from generate_series(1, $jobs / 100) n;
-    insert into task_queue.dead_jobs (id, created_at, died_at, kind_id, queue_id, priority, attempt, max_attempts, error, args)
-    select -n, now(), now() - interval '40 days' + n * interval '1 second', 1, 1, 4, 20, 20, 'it failed', {args} -> 0
+    insert into task_queue.batches (id, state, sealed_at, finished_at, total, discarded)
+    select md5('failed ' || n)::uuid, 'finished', now() - interval '41 days',
+        now() - interval '40 days' + n * interval '1 second', 1, 1
+    from generate_series(1, $jobs / 100) n;
+    insert into task_queue.dead_jobs (
+        id, created_at, died_at, batch_id, kind_id, queue_id, priority, attempt, max_attempts, error, args
+    )
+    select -n, now(), now() - interval '40 days' + n * interval '1 second',
+        case when n <= $jobs / 100 then md5('failed ' || n)::uuid end, 1, 1, 4, 20, 20, 'it failed', {args} -> 0
     from generate_series(1, $jobs / 10) n;
     insert into task_queue.enqueue_keys (key, job_ids, created_at)
     select 'key ' || n, int8multirange(int8range(128 * n, 128 * n + 1)), now() - interval '2 days' + n * interval '1 ms'
