@@ -69,17 +69,16 @@ std::optional<Session> PoolCore::take(Clock::time_point now, std::source_locatio
     Lock lock(mutex_);
     const std::optional<Slot> slot = state_.take(now);
     if (!slot) return std::nullopt;
-    std::unique_ptr<Connection> connection = std::move(connections_[*slot]);
-    loans_[*slot] = {now, where};
-    lock.unlock();
-    if (may_be_dead(*connection, now)) {
-        lock.lock();
-        connections_[*slot] = std::move(connection);
+    // Under the lock, so that nobody reads a checkout that is taken back.
+    if (may_be_dead(*connections_[*slot], now)) {
         PoolState::Actions actions;
         state_.found_suspicious(*slot, actions);
         perform(actions, now, lock);
         return std::nullopt;
     }
+    std::unique_ptr<Connection> connection = std::move(connections_[*slot]);
+    loans_[*slot] = {now, where};
+    lock.unlock();
     if (hooks_->on_checkout) hooks_->on_checkout({});
     return Session(std::move(connection), shared_from_this(), *slot);
 }

@@ -11,7 +11,9 @@ namespace db {
 namespace {
 
 std::string seconds(std::chrono::nanoseconds duration) {
-    return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(duration).count()) + " s";
+    using namespace std::chrono;
+    if (duration < 1s) return std::to_string(duration_cast<milliseconds>(duration).count()) + " ms";
+    return std::to_string(duration_cast<std::chrono::seconds>(duration).count()) + " s";
 }
 
 // worker/engine.cpp:45

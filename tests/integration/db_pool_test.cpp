@@ -91,7 +91,7 @@ TEST_CASE(
         );
         co_return failure->what();
     });
-    CHECK_THAT(text, Contains("within 0 s: pool_size 1, overflow 1 of max_overflow 1, checked_out 2, waiting 1"));
+    CHECK_THAT(text, Contains("within 300 ms: pool_size 1, overflow 1 of max_overflow 1, checked_out 2, waiting 1"));
     CHECK_THAT(text, Contains(", has had its session for ") && Contains("raise pool_size or max_overflow"));
     CHECK(fixture.pool.stats().timeouts == 1);
     CHECK(fixture.pool.stats().waiting == 0);

@@ -12,7 +12,7 @@ from harness.worker import Worker
 
 warm_up = 2_000  # jobs before the clock starts: connections are open, statements prepared
 # One round of the floor: as much as the worker takes at most.
-claim_jobs = 4_000
+claim_jobs = 8_000
 claim_rows = 1_000
 # The floor is one bare connection, which also waits for the disk; over more it says what the server could do at best.
 floor_connections = (1, 2, 4)

@@ -1,6 +1,8 @@
 """What a long transaction costs: single jobs at full speed, then at a given rate, under a held snapshot that keeps
 every dead row and index entry."""
 
+import collections
+import re
 import statistics
 import threading
 import time
@@ -63,9 +65,12 @@ class Filler:
 
 def claim_buckets(metrics):
     """The claims' durations so far: (upper bound in ms, claims up to it), ascending."""
-    prefix = 'task_worker_statement_duration_seconds_bucket{statement="claim_bundles",le="'
-    found = [(float(name[len(prefix) : -2]) * 1e3, count) for name, count in metrics.items() if name.startswith(prefix)]
-    return sorted(found)
+    claims = re.compile(r'task_worker_statement_duration_seconds_bucket\{statement="claim_(?:whole_)?bundles",le="(.+)"\}')
+    counts = collections.Counter()
+    for name, count in metrics.items():
+        if found := claims.fullmatch(name):
+            counts[float(found[1]) * 1e3] += count
+    return sorted(counts.items())
 
 
 def claim_percentile(before, after, percent):
