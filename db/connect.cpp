@@ -10,11 +10,13 @@
 
 #include <libpq-fe.h>
 
+#include <algorithm>
 #include <chrono>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,6 +28,7 @@ namespace db {
 namespace {
 
 using Keywords = std::map<std::string, std::string>;
+using Clock = std::chrono::steady_clock;
 
 Keywords parse(const std::string& url) {
     char* message = nullptr;
@@ -56,7 +59,6 @@ std::vector<std::string> split(const std::string& list) {
     }
 }
 
-using Clock = std::chrono::steady_clock;
 using Endpoints = asio::ip::tcp::resolver::results_type;
 
 // A look-up cannot be ended: at the deadline it is left to itself.
@@ -96,64 +98,93 @@ asio::awaitable<Endpoints> look_up(asio::any_io_executor executor, std::string h
     co_return look->found;
 }
 
-// Gives every named host an address, so that libpq does not look names up on our thread. A name with several
-// addresses becomes several hosts, tried in order, as libpq would.
-asio::awaitable<void> resolve(asio::any_io_executor executor, Keywords& keywords, Clock::time_point deadline) {
-    if (keywords.contains("hostaddr") || !keywords.contains("host")) co_return;
-    const std::vector<std::string> hosts = split(keywords["host"]);
-    const std::vector<std::string> ports = split(keywords.contains("port") ? keywords["port"] : std::string());
-    std::string names;
-    std::string addresses;
-    std::string port_list;
-    bool any_name = false;
-    bool first = true;
+// The URL's hosts. Empty: libpq's default.
+std::vector<ConnectTarget::Host> hosts_of(const Keywords& keywords) {
+    const auto list = [&](const char* keyword) {
+        const auto found = keywords.find(keyword);
+        return found == keywords.end() ? std::vector<std::string>{} : split(found->second);
+    };
+    const std::vector<std::string> names = list("host");
+    const std::vector<std::string> addresses = list("hostaddr");
+    const std::vector<std::string> ports = list("port");
+    std::vector<ConnectTarget::Host> hosts(std::max(names.size(), addresses.size()));
     for (std::size_t i = 0; i < hosts.size(); ++i) {
-        const std::string& port = ports.size() == 1 ? ports.front() : i < ports.size() ? ports[i] : ports.back();
-        const auto add = [&](const std::string& address) {
-            if (!first) {
-                names += ',';
-                addresses += ',';
-                port_list += ',';
-            }
-            first = false;
-            names += hosts[i];
-            addresses += address;
-            port_list += port;
-        };
-        boost::system::error_code error;
-        asio::ip::make_address(hosts[i], error);
-        if (hosts[i].empty() || hosts[i].front() == '/' || hosts[i].front() == '@' || !error) {
-            add(!error && !hosts[i].empty() ? hosts[i] : std::string());
-            continue;
-        }
-        any_name = true;
-        const Endpoints found = co_await look_up(executor, hosts[i], deadline);
-        for (const auto& entry : found) add(entry.endpoint().address().to_string());
+        if (i < names.size()) hosts[i].name = names[i];
+        if (i < addresses.size()) hosts[i].address = addresses[i];
+        if (!ports.empty()) hosts[i].port = ports[std::min(i, ports.size() - 1)];
     }
-    if (!any_name) co_return;
-    keywords["host"] = names;
-    keywords["hostaddr"] = addresses;
-    if (keywords.contains("port")) keywords["port"] = port_list;
+    return hosts;
+}
+
+bool must_be_looked_up(const std::string& host) {
+    boost::system::error_code error;
+    asio::ip::make_address(host, error);
+    return error && !host.empty() && host.front() != '/' && host.front() != '@';
+}
+
+std::string join(const std::vector<ConnectTarget::Host>& hosts, std::string ConnectTarget::Host::* part) {
+    std::string list;
+    for (const ConnectTarget::Host& host : hosts) {
+        if (&host != &hosts.front()) list += ',';
+        list += host.*part;
+    }
+    return list;
 }
 
 }  // namespace
 
-asio::awaitable<PGconn*> start_connect(asio::any_io_executor executor, const ConnectionSettings& settings) {
-    Keywords keywords = parse(settings.url);
-    co_await resolve(executor, keywords, Clock::now() + settings.connect_timeout);
-    // What the URL says wins over these.
-    keywords.try_emplace("application_name", settings.application_name);
-    keywords.try_emplace("client_encoding", "UTF8");
+asio::awaitable<ConnectTarget> ConnectTarget::resolve(
+    asio::any_io_executor executor, const ConnectionSettings& settings
+) {
+    ConnectTarget target;
+    target.keywords_ = parse(settings.url);
+    target.add_defaults(settings);
+    target.deadline_ = Clock::now() + settings.connect_timeout;
+    const std::vector<Host> hosts = hosts_of(target.keywords_);
+    const bool has_addresses = target.keywords_.contains("hostaddr");
+    std::optional<Error> first;
+    for (const Host& host : hosts) {
+        if (has_addresses || !must_be_looked_up(host.name)) {
+            target.hosts_.push_back(host);
+            continue;
+        }
+        try {
+            for (const auto& entry : co_await look_up(executor, host.name, target.deadline_))
+                target.hosts_.push_back({host.name, entry.endpoint().address().to_string(), host.port});
+        } catch (const Error& error) {
+            if (!first) first = error;
+            target.deadline_ = Clock::now() + settings.connect_timeout;
+        }
+    }
+    if (target.hosts_.empty() && first) throw *first;
+    co_return target;
+}
+
+// What the URL says wins over these.
+void ConnectTarget::add_defaults(const ConnectionSettings& settings) {
+    keywords_.try_emplace("application_name", settings.application_name);
+    keywords_.try_emplace("client_encoding", "UTF8");
     // A vanished server is noticed in seconds instead of two hours.
-    keywords.try_emplace("keepalives_idle", "10");
-    keywords.try_emplace("keepalives_interval", "5");
-    keywords.try_emplace("keepalives_count", "3");
-    keywords.try_emplace("tcp_user_timeout", "15000");
+    keywords_.try_emplace("keepalives_idle", "10");
+    keywords_.try_emplace("keepalives_interval", "5");
+    keywords_.try_emplace("keepalives_count", "3");
+    keywords_.try_emplace("tcp_user_timeout", "15000");
     if (settings.pooler == Pooler::none && settings.statement_timeout.count() > 0) {
-        std::string& options = keywords["options"];
+        std::string& options = keywords_["options"];
         if (!options.empty()) options += ' ';
         options += "-c statement_timeout=" + std::to_string(settings.statement_timeout.count());
     }
+}
+
+PGconn* ConnectTarget::start() const {
+    Keywords keywords = keywords_;
+    const auto set = [&](const char* keyword, std::string Host::* part) {
+        const std::string list = join(hosts_, part);
+        if (keywords.contains(keyword) || list.find_first_not_of(',') != std::string::npos) keywords[keyword] = list;
+    };
+    set("host", &Host::name);
+    set("hostaddr", &Host::address);
+    set("port", &Host::port);
     std::vector<const char*> names;
     std::vector<const char*> values;
     for (const auto& [name, value] : keywords) {
@@ -164,7 +195,24 @@ asio::awaitable<PGconn*> start_connect(asio::any_io_executor executor, const Con
     values.push_back(nullptr);
     PGconn* connection = PQconnectStartParams(names.data(), values.data(), 0);
     if (connection == nullptr) throw std::bad_alloc();
-    co_return connection;
+    return connection;
+}
+
+bool ConnectTarget::leave_out(const PGconn* silent) {
+    if (hosts_.size() < 2) return false;
+    const std::string name = PQhost(silent);
+    const std::string port = PQport(silent);
+    const std::string address = PQhostaddr(silent);
+    const auto found = std::ranges::find_if(hosts_, [&](const Host& host) {
+        // libpq names a host without a name by its address, or by the folder of the default socket.
+        const bool is_named =
+            host.name.empty() ? host.address.empty() ? name.front() == '/' : host.address == name : host.name == name;
+        return is_named && (host.address.empty() || host.address == address || host.name.empty()) &&
+               (host.port.empty() || host.port == port);
+    });
+    if (found == hosts_.end()) return false;
+    hosts_.erase(found);
+    return true;
 }
 
 }  // namespace db

@@ -30,6 +30,24 @@ const char* begin_text(Isolation isolation) {
     return "begin";
 }
 
+// Until a connection that was started is open. Of several hosts each has the whole time limit, as where libpq blocks.
+// Throws: db::Error, (deadline) when a host does not answer in time.
+asio::awaitable<void> poll(PGconn* connection, SocketWait& wait, std::chrono::milliseconds limit) {
+    if (PQstatus(connection) == CONNECTION_BAD) throw connect_error(connection);
+    std::string target = describe_target(connection);
+    PostgresPollingStatusType next = PGRES_POLLING_WRITING;
+    while (next != PGRES_POLLING_OK) {
+        wait.assign(PQsocket(connection));
+        co_await wait.wait(next == PGRES_POLLING_READING ? SocketWait::Event::readable : SocketWait::Event::writable);
+        next = PQconnectPoll(connection);
+        if (next == PGRES_POLLING_FAILED) throw connect_error(connection);
+        if (std::string other = describe_target(connection); other != target) {
+            target = std::move(other);
+            wait.arm(std::chrono::steady_clock::now() + limit);
+        }
+    }
+}
+
 }  // namespace
 
 void Connection::Clearer::operator()(const PGresult* result) const {
@@ -57,34 +75,34 @@ asio::awaitable<std::unique_ptr<Connection>> Connection::open(
 }
 
 asio::awaitable<void> Connection::connect() {
-    wait_.arm(Clock::now() + settings_.connect_timeout);
-    pg_.reset(co_await start_connect(wait_.executor(), settings_));
-    if (PQstatus(pg_.get()) == CONNECTION_BAD) throw connect_error(pg_.get());
-    PQsetNoticeReceiver(
-        pg_.get(),
-        [](void* hooks, const PGresult* notice) {
-            const auto& on_notice = static_cast<const Hooks*>(hooks)->on_notice;
-            if (on_notice) on_notice(field_of(notice, PG_DIAG_SEVERITY), field_of(notice, PG_DIAG_MESSAGE_PRIMARY));
-        },
-        const_cast<Hooks*>(hooks_ ? hooks_.get() : &no_hooks())
-    );
-    PostgresPollingStatusType next = PGRES_POLLING_WRITING;
-    while (next != PGRES_POLLING_OK) {
-        wait_.assign(PQsocket(pg_.get()));
+    ConnectTarget target = co_await ConnectTarget::resolve(wait_.executor(), settings_);
+    wait_.arm(target.deadline());
+    std::optional<Error> silent;  // the first host that did not answer in time
+    for (bool is_open = false; !is_open;) {
+        pg_.reset(target.start());
+        PQsetNoticeReceiver(
+            pg_.get(),
+            [](void* hooks, const PGresult* notice) {
+                const auto& on_notice = static_cast<const Hooks*>(hooks)->on_notice;
+                if (on_notice) on_notice(field_of(notice, PG_DIAG_SEVERITY), field_of(notice, PG_DIAG_MESSAGE_PRIMARY));
+            },
+            const_cast<Hooks*>(hooks_ ? hooks_.get() : &no_hooks())
+        );
         try {
-            co_await wait_.wait(
-                next == PGRES_POLLING_READING ? SocketWait::Event::readable : SocketWait::Event::writable
-            );
+            co_await poll(pg_.get(), wait_, settings_.connect_timeout);
+            is_open = true;
         } catch (const Error& error) {
             if (error.kind() != ErrorKind::deadline) throw;
-            throw Error(
-                ErrorKind::connection,
-                "no connection to " + describe_target(pg_.get()) + " within " +
-                    std::to_string(settings_.connect_timeout.count()) + " ms"
-            );
+            if (!silent) {
+                silent.emplace(
+                    ErrorKind::connection,
+                    "no connection to " + describe_target(pg_.get()) + " within " +
+                        std::to_string(settings_.connect_timeout.count()) + " ms"
+                );
+            }
+            if (!target.leave_out(pg_.get())) throw *silent;
+            wait_.arm(Clock::now() + settings_.connect_timeout);
         }
-        next = PQconnectPoll(pg_.get());
-        if (next == PGRES_POLLING_FAILED) throw connect_error(pg_.get());
     }
     wait_.assign(PQsocket(pg_.get()));
     wait_.disarm();

@@ -18,7 +18,7 @@ namespace worker {
 namespace {
 
 constexpr std::chrono::milliseconds first_retry{50};
-constexpr std::chrono::milliseconds longest_retry{2'000};  // work goes on within 3 s of the server's return
+constexpr std::chrono::milliseconds longest_retry{1'000};  // work goes on within 3 s of the server's return
 
 // The parts of a round that have nothing to do run no statement.
 asio::awaitable<std::vector<queue::Unstarted>> release(

@@ -6,16 +6,19 @@
 #include "db/url.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/database.hpp"
+#include "tests/support/fault_proxy.hpp"
 #include "tests/support/run.hpp"
 
 #include <boost/asio/this_coro.hpp>
 
 #include <libpq-fe.h>
 
+#include <chrono>
 #include <map>
 #include <string>
 
 using Catch::Contains;
+using namespace std::chrono_literals;
 namespace asio = boost::asio;
 
 namespace {
@@ -23,13 +26,14 @@ namespace {
 const db::Statement database_sql{"test_database", "select current_database()"};
 
 // The database that answers at this URL, or what went wrong.
-std::string answer_of(const std::string& given) {
+std::string answer_of(const std::string& given, std::chrono::milliseconds connect_timeout = 10s) {
     const auto url = db::parse_url(given);
     if (!url) return url.error().what;
     return tests::run([&]() -> asio::awaitable<std::string> {
         try {
             db::ConnectionSettings settings;
             settings.url = url->text;
+            settings.connect_timeout = connect_timeout;
             db::Session session(co_await db::Connection::open(co_await asio::this_coro::executor, settings));
             const db::Rows rows = co_await session.execute(database_sql);
             co_return rows.front().get<std::string>(0);
@@ -42,7 +46,7 @@ std::string answer_of(const std::string& given) {
 // What libpq is told for a connection to this URL.
 std::map<std::string, std::string> told_to_libpq(const std::string& url) {
     PGconn* connection = tests::run([&]() -> asio::awaitable<PGconn*> {
-        co_return co_await db::start_connect(co_await asio::this_coro::executor, {.url = url});
+        co_return (co_await db::ConnectTarget::resolve(co_await asio::this_coro::executor, {.url = url})).start();
     });
     PQconninfoOption* options = PQconninfo(connection);
     std::map<std::string, std::string> told;
@@ -58,7 +62,13 @@ std::map<std::string, std::string> told_to_libpq(const std::string& url) {
 struct Server {
     std::string host = db::parse_url(tests::server_url())->hosts.front().name;
     std::string user = db::parse_url(tests::server_url())->user;
+    std::string socket = host + "/.s.PGSQL.5432";
 };
+
+// These hosts with these ports, lists as libpq has them.
+std::string url_of(const std::string& hosts, const std::string& ports, const std::string& database) {
+    return "postgresql://" + Server().user + "@/" + database + "?host=" + hosts + "&port=" + ports;
+}
 
 }  // namespace
 
@@ -95,6 +105,50 @@ TEST_CASE("of several hosts the first that answers as asked is taken", "[db][con
     CHECK_THAT(
         answer_of(start + tail + "&target_session_attrs=standby"), Contains("server is not in hot standby mode")
     );
+}
+
+TEST_CASE("of several hosts a name that nobody knows is left out", "[db][connect]") {
+    const tests::TestDatabase database;
+    const Server server;
+    const tests::FaultProxy network(server.socket);
+    const std::string port = std::to_string(network.port());
+    CHECK(answer_of(url_of("no-such-host.invalid,127.0.0.1", "1," + port, database.name())) == database.name());
+    CHECK(answer_of(url_of("127.0.0.1,no-such-host.invalid", port + ",1", database.name())) == database.name());
+    CHECK(answer_of(url_of("no-such-host.invalid," + server.host, "5432", database.name())) == database.name());
+    CHECK_THAT(
+        answer_of(url_of("no-such-host.invalid,nor-this.invalid", "1,2", database.name())),
+        Contains("host no-such-host.invalid is not known")
+    );
+    CHECK_THAT(
+        answer_of(url_of("no-such-host.invalid,127.0.0.1", "2,1", database.name())),
+        Contains("127.0.0.1") && Contains("port 1 ")
+    );
+}
+
+TEST_CASE("of several hosts one that says nothing is left out at connect_timeout", "[db][connect]") {
+    const tests::TestDatabase database;
+    const Server server;
+    tests::FaultProxy hole(server.socket);
+    tests::FaultProxy other_hole(server.socket);
+    hole.black_hole();
+    other_hole.black_hole();
+    const std::string port = std::to_string(hole.port());
+    const std::string other_port = std::to_string(other_hole.port());
+    const auto answer = [&](const std::string& hosts, const std::string& ports, const std::string& more = "") {
+        return answer_of(url_of(hosts, ports, database.name()) + more, 500ms);
+    };
+    CHECK(answer("127.0.0.1," + server.host, port + ",5432") == database.name());
+    CHECK(answer("127.0.0.1,127.0.0.1," + server.host, port + "," + other_port + ",5432") == database.name());
+    CHECK(answer("localhost," + server.host, port + ",5432") == database.name());
+    // The others stay: the first is taken after all, since no standby answered.
+    CHECK(
+        answer(server.host + ",127.0.0.1", "5432," + port, "&target_session_attrs=prefer-standby") == database.name()
+    );
+    CHECK_THAT(
+        answer("127.0.0.1,127.0.0.1", port + "," + other_port),
+        Contains("no connection to 127.0.0.1:" + port + " within 500 ms")
+    );
+    CHECK_THAT(answer("127.0.0.1,127.0.0.1", port + ",1"), Contains("port 1 "));
 }
 
 TEST_CASE("a server that is not there is named", "[db][connect]") {

@@ -6,8 +6,12 @@
 #include "tests/support/own_server.hpp"
 #include "tests/support/pool_fixture.hpp"
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
 #include <algorithm>
 #include <optional>
+#include <string>
 #include <vector>
 
 using namespace tests;
@@ -50,6 +54,40 @@ TEST_CASE("pool_pre_ping: no session of a terminated backend is lent", "[db][poo
         CHECK(failure.has_value() == !settings.pool_pre_ping);
         // One was found dead: the other is not even looked at.
         if (settings.pool_pre_ping) CHECK(fixture.pool.stats().invalid == 2);
+    });
+}
+
+TEST_CASE(
+    "pool_pre_ping: a session that died in its holder's hands is not handed on to who waits", "[db][pool][setting]"
+) {
+    db::PoolSettings settings;
+    settings.pool_size = 1;
+    settings.max_overflow = 0;
+    if (skipped_without_direct("it needs server processes of its own")) return;
+    PoolFixture fixture(settings, Route::direct);
+    fixture.run([&]() -> awaitable<> {
+        std::optional<db::Session> held = co_await fixture.pool.checkout();
+        const std::int64_t dead = co_await pid_of(*held);
+        std::optional<std::int64_t> pid;
+        std::optional<db::Error> failure;
+        bool served = false;
+        const auto waiter = [&]() -> awaitable<> {
+            try {
+                db::Session session = co_await fixture.pool.checkout();
+                pid = co_await pid_of(session);
+            } catch (const db::Error& error) {
+                failure = error;
+            }
+            served = true;
+        };
+        boost::asio::co_spawn(fixture.context, waiter, boost::asio::detached);
+        co_await fixture.until([](const db::PoolStats& stats) { return stats.waiting == 1; });
+        fixture.database.psql("select pg_terminate_backend(" + std::to_string(dead) + ", 5000)");
+        held.reset();
+        co_await fixture.until([&](const db::PoolStats&) { return served; });
+        CHECK((failure ? failure->what() : std::string()) == "");
+        CHECK(pid.value_or(dead) != dead);
+        CHECK(fixture.pool.stats().invalid == 1);
     });
 }
 

@@ -59,7 +59,8 @@ void ChaosFleet::start_workers(std::vector<std::string> arguments) {
     for (std::size_t place = 0; place < size; ++place) start_worker(place);
 }
 
-// The first behind the pooler, the last with a clock that steps.
+// The first behind the pooler, the last with a clock that steps. The one between is the worker as shipped, and wide:
+// without a kind whose jobs need rows of their own it makes the large claims.
 void ChaosFleet::start_worker(std::size_t place) {
     Process::Environment environment = FaultBed::environment({{"TASK_WORKER_SHUTDOWN_SOFT", "5s"}});
     if (place == 0) {
@@ -68,10 +69,12 @@ void ChaosFleet::start_worker(std::size_t place) {
     }
     if (place + 1 == size && FakeClock::fits_this_build()) environment.merge(worker_clock_.environment());
     const std::string url = proxies_[place == 0 ? 1 : 0].url("postgres");
+    const std::string program = place == 1 ? TASK_WORKER_BINARY : ledger_worker_path();
+    if (place == 1) environment["TASK_WORKER_WORKER_CONCURRENCY"] = "1000";
     // As a supervisor does it: PgBouncer still says for a second after a crash that the server is away.
     for (int left = 5;; --left) {
         try {
-            workers_[place] = std::make_unique<WorkerProcess>(url, environment, arguments_, ledger_worker_path());
+            workers_[place] = std::make_unique<WorkerProcess>(url, environment, arguments_, program);
             return;
         } catch (const std::runtime_error&) {
             if (left == 0) throw;

@@ -152,13 +152,14 @@ int ChaosLoad::enqueue(const std::string& kind, const std::string& member, std::
 }
 
 void ChaosLoad::burst() {
-    const int jobs = 50 + pick(100);
+    const bool is_large = pick(10) == 0;
+    const int jobs = is_large ? 2'000 + pick(4'000) : 50 + pick(100);
     insist(fmt::format(
         "select count(*) from task_queue.enqueue_many('noop', array_fill('{{}}'::json, array[{}]), enqueue_key => "
         "'call {}', bundle => {})",
         jobs,
         ++calls_,
-        1 + pick(30)
+        is_large ? 63 : 1 + pick(30)
     ));
     books_.quick += jobs;
 }

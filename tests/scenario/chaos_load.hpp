@@ -2,8 +2,8 @@
 
 // The mixed load of the chaos test: programs that complete, retry, snooze and are discarded, alone and in batches, some
 // of them cancelled; jobs that complete in their handlers' transactions (tests/workers/ledger_worker.cpp); and bursts
-// of quick jobs, so that there is always something to be written. Every call is repeated until the server has said yes,
-// so that the books are exact.
+// of quick jobs, so that there is always something to be written, some of them large enough for claims that take whole
+// rows (queue/claim_whole.cpp). Every call is repeated until the server has said yes, so that the books are exact.
 
 #include "tests/support/temporary_folder.hpp"
 

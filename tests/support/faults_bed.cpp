@@ -92,6 +92,10 @@ std::string FaultBed::loss() const {
     return {};
 }
 
+std::string FaultBed::declared_dead() const {
+    return value("select count(*) from task_queue.workers where dead_at is not null and not stopped");
+}
+
 Process::Environment FaultBed::environment(Process::Environment more) {
     more.insert({{"DB_STATEMENT_TIMEOUT", "1s"}, {"DB_POOL_TIMEOUT", "2s"}});
     return more;

@@ -31,6 +31,8 @@ public:
 
     // Empty when every job enqueued has completed, is there once, and never ran in two processes at once.
     std::string loss() const;
+    // How many workers another has declared dead, ever.
+    std::string declared_dead() const;
 
     // For a worker: the handler, and time limits that make a test short.
     std::vector<std::string> arguments() const { return {"--config", folder_.path() + "/config.yml"}; }
