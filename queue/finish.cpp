@@ -68,6 +68,7 @@ private:
 // ended:  deletes by id, not by tid: a row may have changed between snapshot and lock (a cancel was requested).
 // again:  a single stays in its row, which is deleted first and inserted anew. The last job of a bundle that began with
 //         another is no single: its args would not be first.
+// woken:   calls nothing where no job is available again at once.
 // Index: pk_bundles.
 const db::Statement finish_jobs_sql{"finish_jobs", R"sql(
     with held as materialized (
@@ -193,8 +194,15 @@ const db::Statement finish_jobs_sql{"finish_jobs", R"sql(
             cross join generate_series(0, 62) n
             where reported <> 0 and ((did | went) & reported >> n) & 1 = 1
         ))
+    ),
+    woken as materialized (
+        select task_queue.wake_workers(name)
+        from task_queue.queues
+        where id in (select queue_id from leaver where becomes in (0, 1) and after = 0)
     )
-    select id from unnest($2::bigint[]) id where id not in (select id from held)
+    select id
+    from unnest($2::bigint[]) id
+    where id not in (select id from held) and (select count(*) from woken) >= 0
 )sql"};
 
 boost::asio::awaitable<std::vector<RowId>> finish_jobs(

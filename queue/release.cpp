@@ -99,15 +99,22 @@ boost::asio::awaitable<std::vector<Unstarted>> release_jobs(
 
 // Index: ix_bundles_worker_id.
 const db::Statement release_claims_sql{"release_claims", R"sql(
-    update task_queue.bundles
-    set state = 1, worker_id = null, claimed_at = null, attempt = greatest(attempt - 1, 0), strikes = 0
-    where id = any (array(
-        select id
-        from task_queue.bundles
-        where worker_id = any (array[$1::bigint]) and state = 2 and claim_number = any ($2::bigint[])
-        order by worker_id, id
-        for update
-    ))
+    with returned as (
+        update task_queue.bundles
+        set state = 1, worker_id = null, claimed_at = null, attempt = greatest(attempt - 1, 0), strikes = 0
+        where id = any (array(
+            select id
+            from task_queue.bundles
+            where worker_id = any (array[$1::bigint]) and state = 2 and claim_number = any ($2::bigint[])
+            order by worker_id, id
+            for update
+        ))
+        returning queue_id
+    ),
+    woken as materialized (
+        select task_queue.wake_workers(name) from task_queue.queues where id in (select queue_id from returned)
+    )
+    select (select count(*) from returned), (select count(*) from woken)
 )sql"};
 
 boost::asio::awaitable<std::int64_t> release_claims(
@@ -115,7 +122,7 @@ boost::asio::awaitable<std::int64_t> release_claims(
 ) {
     const std::vector<ClaimNumber> numbers(claims.begin(), claims.end());
     const db::Rows rows = co_await session.execute(release_claims_sql, worker, numbers);
-    co_return rows.affected();
+    co_return rows.front().get<std::int64_t>(0);
 }
 
 }  // namespace queue

@@ -4,6 +4,7 @@
 #include "queue/dead.hpp"
 #include "queue/leader.hpp"
 #include "queue/progress.hpp"
+#include "queue/release.hpp"
 #include "queue/retention.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/queue_fixture.hpp"
@@ -177,6 +178,47 @@ TEST_CASE("redrive_dead_jobs wakes workers of the queue", "[queue][dead][db]") {
     CHECK(queue.call(redrive_dead_jobs(queue.session, {})) == std::vector<JobId>{JobId{128}});
     CHECK(heard(queue, listener) == std::vector<std::string>{"default"});
     CHECK(queue.call(redrive_dead_jobs(queue.session, {})).empty());
+    CHECK(heard(queue, listener).empty());
+}
+
+// What became available again while it was this worker's is perhaps for another, which waits.
+TEST_CASE(
+    "finish_jobs wakes workers for what is available again at once, and for nothing else", "[queue][finish][db]"
+) {
+    if (tests::skipped_without_direct("LISTEN takes a connection that is nobody else's")) return;
+    tests::QueueFixture queue;
+    const WorkerId worker = queue.add_worker();
+    queue.add_row({.jobs = 6});
+    REQUIRE(queue.claim(worker, 6).size() == 1);
+    queue.database.psql("update task_queue.workers set hungry = true");
+    db::Session listener = listen_for_wakes(queue);
+    const auto finish = [&](FinishedRow row) {
+        row.row = RowId{128};
+        row.claim = ClaimNumber{1};
+        CHECK(queue.call(finish_jobs(queue.session, worker, std::vector{row})).empty());
+        return heard(queue, listener);
+    };
+    const std::vector<std::string> woken{"default"};
+    CHECK(finish({.leavers = {{.n = 0, .as = Leave::retry, .payload = "x"}}}) == woken);
+    CHECK(finish({.leavers = {{.n = 1, .as = Leave::snooze}}}) == woken);
+    CHECK(finish({.leavers = {{.n = 2, .as = Leave::retry, .payload = "x", .after = 1h}}}).empty());
+    CHECK(finish({.done = bit(3), .leavers = {{.n = 4, .as = Leave::discard, .payload = "x"}}}).empty());
+    queue.database.psql("update task_queue.bundles set cancel_requested = pending where id = 128");
+    CHECK(finish({.leavers = {{.n = 5, .as = Leave::retry, .payload = "x"}}}).empty());
+}
+
+TEST_CASE("release_claims wakes workers of the queues of what went back", "[queue][release][db]") {
+    if (tests::skipped_without_direct("LISTEN takes a connection that is nobody else's")) return;
+    tests::QueueFixture queue;
+    const WorkerId worker = queue.add_worker();
+    queue.add_rows({.rows = 2});
+    REQUIRE(queue.claim(worker, 2).size() == 2);
+    queue.database.psql("update task_queue.workers set hungry = true");
+    db::Session listener = listen_for_wakes(queue);
+    const std::vector claims{ClaimNumber{1}};
+    CHECK(queue.call(release_claims(queue.session, worker, claims)) == 2);
+    CHECK(heard(queue, listener) == std::vector<std::string>{"default"});
+    CHECK(queue.call(release_claims(queue.session, worker, claims)) == 0);
     CHECK(heard(queue, listener).empty());
 }
 

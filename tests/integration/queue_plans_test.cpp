@@ -4,7 +4,9 @@
 #include "db/transaction.hpp"
 #include "queue/complete.hpp"
 #include "queue/depth.hpp"
+#include "queue/handlers.hpp"
 #include "queue/leader.hpp"
+#include "queue/progress.hpp"
 #include "queue/promote.hpp"
 #include "queue/release.hpp"
 #include "queue/rescue.hpp"
@@ -81,6 +83,9 @@ void check_plan(const std::string& name, const std::string& plan, int most_pages
 void run_every_statement(tests::QueueFixture& queue, WorkerId worker) {
     const std::vector<FinishedRow> finished{{.row = RowId{1280}, .claim = ClaimNumber{1}, .done = 1}};
     const std::vector<Unstarted> unstarted{{.row = RowId{1280}, .claim = ClaimNumber{1}, .jobs = 1}};
+    const std::vector<TaskProgress> progress{{.job = JobId{1280}, .row = RowId{1280}, .claim = ClaimNumber{99}}};
+    const std::vector<ClaimNumber> lost{ClaimNumber{99}};
+    const std::vector<KindInQueue> kinds{{.kind = KindId{1}, .queue = QueueId{1}}};
     const std::vector<LaneCursor> lanes = every_lane();
     for (int time = 0; time < 7; ++time) {
         queue.call(claim_bundles(queue.session, request_of(worker, time, 10)));
@@ -92,6 +97,10 @@ void run_every_statement(tests::QueueFixture& queue, WorkerId worker) {
         queue.call(finish_jobs(queue.session, worker, finished));
         queue.call(finish_whole_rows(queue.session, worker, finished));
         queue.call(release_jobs(queue.session, worker, unstarted));
+        queue.call(release_claims(queue.session, worker, lost));
+        queue.call(record_task_progress(queue.session, worker, progress));
+        tests::run(queue.context, [&] { return find_handlers(queue.session, kinds); });  // as the engine calls it
+        queue.call(set_hungry(queue.session, worker, false));
         queue.call(record_heartbeat(queue.session, worker));
         queue.call(look(queue.session, {.worker = worker, .lease = 1h}));
         queue.call(rescue_jobs(queue.session, 10));
@@ -119,10 +128,10 @@ TEST_CASE(
         "",
         "select count(*) from pg_prepared_statements where generic_plans > 0 and name in ('claim_bundles', "
         "'claim_whole_bundles', 'claim_suspect', 'finish_jobs', 'finish_whole_rows', 'release_jobs', "
-        "'record_heartbeat', 'promote_jobs')"
+        "'release_claims', 'record_task_progress', 'set_hungry', 'record_heartbeat', 'promote_jobs')"
     };
     const db::Rows generic = tests::run(queue.context, [&] { return queue.session.execute(generic_sql); });
-    CHECK(generic.front().get<int>(0) == 8);
+    CHECK(generic.front().get<int>(0) == 11);
 
     queue.add_rows({.rows = 850'000});  // a million in all
     queue.add_rows({.rows = 50'000, .jobs = 20});
@@ -223,6 +232,14 @@ TEST_CASE(
         plan(queue, "release_jobs", fmt::format("{}, {}, {}, {}, {}", me, ids, claims, first, none)),
         30'000
     );
+    check_plan("release_claims", plan(queue, "release_claims", me + ", '{7}'"), 30'000);
+    const std::string progress = plan(
+        queue, "record_task_progress", fmt::format("{}, {}, {}, {}, {}, {}, {}", me, ids, ids, claims, none, none, none)
+    );
+    check_plan("record_task_progress", progress, 20'000);
+    CHECK(progress.find("Rows Removed by Join Filter") == std::string::npos);
+    check_plan("find_handlers", plan(queue, "find_handlers", "'{1}', '{1}'"), 20);
+    check_plan("set_hungry", plan(queue, "set_hungry", me + ", true"), 20);
     check_plan("record_heartbeat", plan(queue, "record_heartbeat", me), 20);
     check_plan("look", plan(queue, "look", me + ", 3000, 0, 0, 0"), 100);
     check_plan("rescue_jobs", plan(queue, "rescue_jobs", "100"), 6'000);
