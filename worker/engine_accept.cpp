@@ -100,9 +100,11 @@ void Engine::move_cursors(
     if (!cursors_.is_costly()) {
         // What this worker itself gave back; where stepping back is dear a sweep finds it.
         for (const queue::Unstarted& back : round.released) cursors_.step_back(back.row);
+        const auto is_back = [](const queue::Leaver& leaver) {
+            return (leaver.as == queue::Leave::retry || leaver.as == queue::Leave::snooze) && leaver.after.count() <= 0;
+        };
         for (const queue::FinishedRow& row : round.finished) {
-            if (std::ranges::any_of(row.leavers, [](const queue::Leaver& leaver) { return leaver.after.count() <= 0; }))
-                cursors_.step_back(row.row);
+            if (std::ranges::any_of(row.leavers, is_back)) cursors_.step_back(row.row);
         }
     }
     if (!round.claims) return;
