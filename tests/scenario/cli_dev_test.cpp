@@ -31,3 +31,28 @@ TEST_CASE("other commands find the database of dev --data DIR with the same --da
     CHECK(shell.run({"dev", "stop", "--data", "mine"}).code == 0);
     CHECK(dev.wait().code == 0);
 }
+
+TEST_CASE("dev sets a schema of another build aside and makes its own", "[worker][cli][scenario]") {
+    const Shell shell("");
+    std::filesystem::permissions(shell.folder.path(), std::filesystem::perms(0755));  // for user postgres
+    Command start = shell.command({"dev", "--data", "mine"});
+    start.environment["TASK_WORKER_HTTP_LISTEN"] = "127.0.0.1:0";
+    {
+        Child dev(start);
+        dev.wait_for("\"ready\"");
+        CHECK(shell.run({"--data", "mine", "enqueue", "echo", "-q"}).code == 0);
+        const std::string another = "update task_queue.migrations set checksum = 'another' where version = 1";
+        CHECK(shell.run({"dev", "psql", "--data", "mine", "--", "-c", another}).code == 0);
+        CHECK(shell.run({"dev", "stop", "--data", "mine"}).code == 0);
+        CHECK(dev.wait().code == 0);
+    }
+    Child dev(start);
+    dev.wait_for("another build of task-worker made this database's schema");
+    dev.wait_for("\"ready\"");
+    CHECK(shell.run({"--data", "mine", "enqueue", "echo", "-q"}).output == "128\n");
+    const std::string kept =
+        "select count(*) from pg_tables where tablename = 'bundles' and schemaname ~ '^task_queue_2'";
+    CHECK(holds(shell.run({"dev", "psql", "--data", "mine", "--", "-Atc", kept}).output, "1"));
+    CHECK(shell.run({"dev", "stop", "--data", "mine"}).code == 0);
+    CHECK(dev.wait().code == 0);
+}
