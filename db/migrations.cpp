@@ -4,6 +4,7 @@
 #include "db/transaction.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <map>
 
@@ -149,6 +150,15 @@ asio::awaitable<int> migrate_up(Session& session, std::optional<int> to, OnStep 
         const bool more = co_await transact(session, [&](Session& inside) { return step_up(inside, last, on_step); });
         if (!more) co_return applied;
     }
+}
+
+asio::awaitable<std::optional<std::string>> set_foreign_schema_aside(Session& session) {
+    const std::vector<MigrationStatus> migrations = co_await read_migrations(session);
+    if (std::ranges::none_of(migrations, &MigrationStatus::changed)) co_return std::nullopt;
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    std::string name = "task_queue_" + std::to_string(std::chrono::duration_cast<std::chrono::seconds>(now).count());
+    co_await session.run_script("alter schema task_queue rename to " + name, {});
+    co_return name;
 }
 
 asio::awaitable<int> migrate_down(Session& session, std::optional<int> to, OnStep on_step) {

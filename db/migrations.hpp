@@ -43,6 +43,11 @@ boost::asio::awaitable<std::vector<MigrationStatus>> read_migrations(Session& se
 using OnStep = std::function<void(const Migration&)>;
 boost::asio::awaitable<int> migrate_up(Session& session, std::optional<int> to = {}, OnStep on_step = {});
 
+// Where a migration was applied with another text than this program carries: gives the schema another name, which it
+// returns, so that migrate_up makes a new one. Nothing is lost. Without such a migration it does nothing.
+// Transaction: none; not for a database that others use.
+boost::asio::awaitable<std::optional<std::string>> set_foreign_schema_aside(Session& session);
+
 // Takes back the newest migration, or all newer than `to`. Returns how many were taken back.
 boost::asio::awaitable<int> migrate_down(Session& session, std::optional<int> to = {}, OnStep on_step = {});
 

@@ -51,7 +51,7 @@ TEST_CASE("dev sets a schema of another build aside and makes its own", "[worker
     dev.wait_for("\"ready\"");
     CHECK(shell.run({"--data", "mine", "enqueue", "echo", "-q"}).output == "128\n");
     const std::string kept =
-        "select count(*) from pg_tables where tablename = 'bundles' and schemaname ~ '^task_queue_2'";
+        "select count(*) from pg_tables where tablename = 'bundles' and schemaname ~ '^task_queue_1'";
     CHECK(holds(shell.run({"dev", "psql", "--data", "mine", "--", "-Atc", kept}).output, "1"));
     CHECK(shell.run({"dev", "stop", "--data", "mine"}).code == 0);
     CHECK(dev.wait().code == 0);

@@ -8,18 +8,15 @@
 #include "worker/embedded_postgres.hpp"
 #include "worker/runtime.hpp"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <signal.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <ctime>
 #include <exception>
 #include <filesystem>
 #include <optional>
@@ -47,21 +44,14 @@ EmbeddedHolder find_holder(const Global& global) {
     );
 }
 
-// A build with other migrations made the schema: its tables stay, under another name, and a new one is made.
-asio::awaitable<void> set_aside_foreign_schema(db::Session& session) {
-    const std::vector<db::MigrationStatus> migrations = co_await db::read_migrations(session);
-    if (std::ranges::none_of(migrations, &db::MigrationStatus::changed)) co_return;
-    const std::string name = fmt::format("task_queue_{:%Y%m%d_%H%M%S}", fmt::gmtime(std::time(nullptr)));
-    co_await session.run_script("alter schema task_queue rename to " + name, {});
-    complain(fmt::format(
-        "another build of task-worker made this database's schema: it is now called {}, and a new one is made "
-        "(task-worker dev reset deletes both)",
-        name
-    ));
-}
-
 asio::awaitable<int> migrate(db::Session& session, bool quiet) {
-    co_await set_aside_foreign_schema(session);
+    if (const std::optional<std::string> name = co_await db::set_foreign_schema_aside(session)) {
+        complain(fmt::format(
+            "another build of task-worker made this database's schema: it is now called {}, and a new one is made "
+            "(task-worker dev reset deletes both)",
+            *name
+        ));
+    }
     const int applied = co_await db::migrate_up(session);
     if (applied > 0 && !quiet) complain(fmt::format("{} migrations applied", applied));
     co_return exit_ok;
