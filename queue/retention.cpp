@@ -61,9 +61,8 @@ boost::asio::awaitable<Pruned> prune_dead_jobs(db::Session& session, std::chrono
 }
 
 // clean, failed: a batch in which jobs were discarded waits until its dead letters may go, so that those which must
-// stay
-//                are not passed again and again. Dead letters go in the order of death: those that wait for them do not
-//                wait for ever.
+//                stay are not passed again and again. Dead letters go in the order of death: those that wait for them
+//                do not wait for ever.
 // The lookups are subqueries with a limit, so that they are made by index and never joined. What is neither a dead
 // letter nor a change that waits to be counted cannot become one. Indexes: ix_batches_finished_at,
 // ix_batches_finished_at_discarded, ix_dead_jobs_batch_id, ix_batch_changes_batch_id.

@@ -3,6 +3,7 @@
 #include "queue/release.hpp"
 #include "tests/support/background.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/claims.hpp"
 #include "tests/support/queue_fixture.hpp"
 
 #include <fmt/format.h>
@@ -12,35 +13,9 @@
 #include <thread>
 
 using namespace queue;
-
-namespace {
-
-std::vector<JobId> jobs_of(const std::vector<Bundle>& bundles) {
-    std::vector<JobId> jobs;
-    for (const Bundle& bundle : bundles) {
-        for (int n = 0; n < max_bundle_jobs; ++n) {
-            if ((bundle.pending & bit(n)) != 0) jobs.push_back(job_id(bundle.id, n));
-        }
-    }
-    return jobs;
-}
-
-ClaimRequest request_of(WorkerId worker, std::int64_t claim, int jobs) {
-    ClaimRequest request;
-    request.worker = worker;
-    request.claim = ClaimNumber{claim};
-    request.lanes = {{.queue = QueueId{1}, .priority = 4}};
-    request.jobs = jobs;
-    request.rows = jobs;
-    return request;
-}
-
-// A small claim may cut its last row, a large one does not: they are two statements.
-int small_or_large(int small) {
-    return GENERATE(true, false) ? small : 2'000;
-}
-
-}  // namespace
+using tests::jobs_of;
+using tests::request_of;
+using tests::small_or_large;
 
 TEST_CASE("claim_bundles keeps requests to cancel with the jobs that it cuts off", "[queue][claim][db]") {
     tests::QueueFixture queue;
@@ -99,14 +74,6 @@ TEST_CASE("claim_bundles looks only between a lane's cursor and its end", "[queu
     std::vector<RowId> claimed;
     for (const Bundle& bundle : queue.call(claim_bundles(queue.session, request))) claimed.push_back(bundle.id);
     CHECK(claimed == std::vector<RowId>{rows[1], rows[2], rows[3]});
-}
-
-TEST_CASE("claim_bundles looks at no more rows than it may", "[queue][claim][db]") {
-    tests::QueueFixture queue;
-    queue.add_rows({.rows = 5});
-    ClaimRequest request = request_of(queue.add_worker(), 1, small_or_large(100));
-    request.rows = 2;
-    CHECK(queue.call(claim_bundles(queue.session, request)).size() == 2);
 }
 
 TEST_CASE("claim_bundles skips what another transaction has claimed", "[queue][claim][db]") {
@@ -186,75 +153,6 @@ TEST_CASE("claim_bundles fills a claim with a part of the last bundle", "[queue]
     CHECK(queue.holds(24));
 }
 
-TEST_CASE("a large claim takes its last bundle whole", "[queue][claim][db]") {
-    tests::QueueFixture queue;
-    queue.add_rows({.rows = 10, .jobs = 63});
-    CHECK(jobs_of(queue.claim(queue.add_worker(), 499)).size() == 499);
-    queue.add_rows({.rows = 8, .jobs = 63});
-    CHECK(jobs_of(queue.claim(queue.add_worker(), 500)).size() == 10 * 63 - 499 + 6 * 63);
-    CHECK(queue.value("select count(*) from task_queue.bundles where state = 1") == "2");
-}
-
-TEST_CASE("claim_bundles ends where the args become too many bytes", "[queue][claim][db]") {
-    tests::QueueFixture queue;
-    const int jobs = small_or_large(10);
-    queue.add_rows({.rows = 3});
-    queue.database.psql(
-        "update task_queue.bundles set args = (select json_build_array(string_agg(md5(i::text), '')) "
-        "from generate_series(1, 600000) i)"
-    );  // 19 MB each
-    CHECK(queue.claim(queue.add_worker(), jobs).size() == 1);
-    CHECK(queue.claim(queue.add_worker(), jobs).size() == 1);
-    queue.database.psql("update task_queue.bundles set args = '[1]'");
-    CHECK(queue.value("select count(*) from task_queue.bundles where state = 1") == "1");
-}
-
-TEST_CASE(
-    "claim_bundles counts compressed args as large as they may be, and says that there are more", "[queue][claim][db]"
-) {
-    tests::QueueFixture queue;
-    queue.add_rows({.rows = 100});
-    queue.database.psql("update task_queue.bundles set args = json_build_array(repeat('x', 1000000))");
-    const int jobs = small_or_large(100);
-    const WorkerId worker = queue.add_worker();
-    std::size_t claimed = 0;
-    while (claimed < 100) {
-        const auto bundles = queue.claim(worker, jobs);
-        REQUIRE(!bundles.empty());
-        CHECK(bundles.size() <= 17);
-        claimed += bundles.size();
-        for (const Bundle& bundle : bundles) CHECK(bundle.more == (claimed < 100));
-    }
-}
-
-TEST_CASE("claim_bundles is not told to be hungry by a claim that ended at its bytes", "[queue][claim][db]") {
-    tests::QueueFixture queue;
-    queue.add_rows({.rows = 3});
-    queue.database.psql("update task_queue.bundles set args = json_build_array(repeat('x', 17000000))");
-    const int jobs = small_or_large(10);
-    const WorkerId worker = queue.add_worker();
-    const auto claim = [&] {
-        return queue
-            .call(claim_bundles(
-                queue.session,
-                {.worker = worker,
-                 .claim = ClaimNumber{++queue.claims},
-                 .lanes = {{.queue = QueueId{1}, .priority = 4}},
-                 .jobs = jobs,
-                 .rows = 10,
-                 .mark_hungry = true}
-            ))
-            .size();
-    };
-    const std::string hungry = "select hungry from task_queue.workers";
-    CHECK(claim() == 1);
-    CHECK(queue.value(hungry) == "f");
-    CHECK(claim() == 1);
-    CHECK(queue.value(hungry) == "f");
-    CHECK(claim() == 1);
-    CHECK(queue.value(hungry) == "t");
-}
-
 TEST_CASE("claim_bundles keeps every job's args when it cuts a bundle with gaps", "[queue][claim][db]") {
     tests::QueueFixture queue;
     queue.add_row({.jobs = 20});
@@ -306,39 +204,6 @@ TEST_CASE("claim_bundles gives nothing to a worker declared dead", "[queue][clai
     CHECK(queue.value("select state from task_queue.bundles") == "1");
 }
 
-TEST_CASE("claim_bundles marks the worker hungry only when fewer jobs were there than asked", "[queue][claim][db]") {
-    tests::QueueFixture queue;
-    queue.add_row({.jobs = 4});
-    ClaimRequest request = request_of(queue.add_worker(), 1, 2);
-    request.mark_hungry = true;
-    CHECK(queue.call(claim_bundles(queue.session, request)).size() == 1);
-    CHECK(queue.value("select hungry from task_queue.workers") == "f");
-    request.jobs = 3;
-    CHECK(queue.call(claim_bundles(queue.session, request)).size() == 1);
-    CHECK(queue.value("select hungry from task_queue.workers") == "t");
-}
-
-TEST_CASE("a large claim marks the worker hungry only when fewer jobs were there than asked", "[queue][claim][db]") {
-    tests::QueueFixture queue;
-    queue.add_rows({.rows = 17, .jobs = 63});
-    ClaimRequest request = request_of(queue.add_worker(), 1, 16 * 63);
-    request.mark_hungry = true;
-    CHECK(jobs_of(queue.call(claim_bundles(queue.session, request))).size() == 16 * 63);
-    CHECK(queue.value("select hungry from task_queue.workers") == "f");
-    queue.add_rows({.rows = 15, .jobs = 63});  // and one is left: as many as asked
-    CHECK(jobs_of(queue.call(claim_bundles(queue.session, request))).size() == 16 * 63);
-    CHECK(queue.value("select hungry from task_queue.workers") == "f");
-    queue.add_rows({.rows = 16, .jobs = 63});
-    request.rows = 16;  // more rows might be there
-    CHECK(jobs_of(queue.call(claim_bundles(queue.session, request))).size() == 16 * 63);
-    CHECK(queue.value("select hungry from task_queue.workers") == "f");
-    queue.add_rows({.rows = 16, .jobs = 63});
-    request.jobs = 16 * 63 + 1;
-    request.rows = 17;
-    CHECK(jobs_of(queue.call(claim_bundles(queue.session, request))).size() == 16 * 63);
-    CHECK(queue.value("select hungry from task_queue.workers") == "t");
-}
-
 // A job may be cancelled between the moment in which the claim sees its row and the one in which it locks it. Splitting
 // such a row by what was locked, while the update cannot find it, would put its jobs into two rows.
 TEST_CASE("claim_bundles leaves a row that changes under it whole, for the sweep", "[queue][claim][db]") {
@@ -374,24 +239,6 @@ TEST_CASE("claim_bundles leaves a row that changes under it whole, for the sweep
     CHECK(queue.holds(39));
 }
 
-TEST_CASE("claim_suspect takes one suspect and counts a strike before it runs", "[queue][claim][db]") {
-    tests::QueueFixture queue;
-    const auto rows = queue.add_rows({.rows = 2, .state = 4, .rescues = 2});
-    const WorkerId worker = queue.add_worker();
-    CHECK(queue.claim(worker, 5).empty());
-    const auto suspect = queue.call(claim_suspect(queue.session, request_of(worker, 7, 5)));
-    REQUIRE(suspect);
-    CHECK(suspect->id == rows[0]);
-    CHECK(suspect->strikes == 1);
-    CHECK(suspect->rescues == 2);
-    CHECK(suspect->attempt == 1);
-    CHECK(
-        queue.value("select string_agg(state || ':' || strikes, ' ' order by id) from task_queue.bundles") == "2:1 4:0"
-    );
-    queue.kill(worker);
-    CHECK_FALSE(queue.call(claim_suspect(queue.session, request_of(worker, 8, 5))));
-}
-
 TEST_CASE(
     "claim_bundles passes over kinds that it is told to skip, and locks none of their rows", "[queue][claim][db]"
 ) {
@@ -407,14 +254,4 @@ TEST_CASE(
     CHECK(claimed.size() == 2);
     CHECK(queue.claim(queue.add_worker(), 10).size() == 3);
     tests::run(context, [&] { return db::commit(first); });
-}
-
-TEST_CASE("is_suspect_waiting sees suspects of the lanes that it is asked about", "[queue][claim][db]") {
-    tests::QueueFixture queue;
-    const std::vector<LaneCursor> lanes{{.queue = QueueId{1}, .priority = 4}};
-    queue.add_row({});
-    queue.add_row({.priority = 3, .state = 4});
-    CHECK_FALSE(queue.call(is_suspect_waiting(queue.session, lanes)));
-    queue.add_row({.state = 4});
-    CHECK(queue.call(is_suspect_waiting(queue.session, lanes)));
 }

@@ -80,6 +80,13 @@ void check_plan(const std::string& name, const std::string& plan, int most_pages
     CHECK(pages(plan) <= most_pages);
 }
 
+void check_claim(tests::QueueFixture& queue, const char* statement, const std::string& parameters, int most_pages) {
+    const std::string text = plan(queue, statement, parameters);
+    check_plan(statement, text, most_pages);
+    CHECK(text.find("Index Scan using ix_bundles_queue_id_priority_id on bundles") != std::string::npos);
+    CHECK(text.find("Tid Scan on bundles") != std::string::npos);
+}
+
 void run_every_statement(tests::QueueFixture& queue, WorkerId worker) {
     const std::vector<FinishedRow> finished{{.row = RowId{1280}, .claim = ClaimNumber{1}, .done = 1}};
     const std::vector<Unstarted> unstarted{{.row = RowId{1280}, .claim = ClaimNumber{1}, .jobs = 1}};
@@ -152,22 +159,9 @@ TEST_CASE(
     const std::string all_ends = numbers(std::numeric_limits<std::int64_t>::max(), 0, 10);
     const std::string me_completes = "12800, " + me + ", 7, null, 0, 1000, true";
 
-    const std::string claim = plan(
-        queue,
-        "claim_bundles",
-        fmt::format("{}, 9, {}, {}, {}, 200, 200, '{{}}', false, '{{}}'", me, lanes, numbers(0, 0, 10), all_ends)
-    );
-    check_plan("claim_bundles", claim, 12'000);
-    CHECK(claim.find("Index Scan using ix_bundles_queue_id_priority_id on bundles") != std::string::npos);
-    CHECK(claim.find("Tid Scan on bundles") != std::string::npos);
-    const std::string large_claim = plan(
-        queue,
-        "claim_whole_bundles",
-        fmt::format("{}, 9, {}, {}, {}, 4000, 200, '{{}}', false", me, lanes, numbers(0, 0, 10), all_ends)
-    );
-    check_plan("claim_whole_bundles", large_claim, 12'000);
-    CHECK(large_claim.find("Index Scan using ix_bundles_queue_id_priority_id on bundles") != std::string::npos);
-    CHECK(large_claim.find("Tid Scan on bundles") != std::string::npos);
+    const std::string begin = fmt::format("{}, 9, {}, {}, {}", me, lanes, numbers(0, 0, 10), all_ends);
+    check_claim(queue, "claim_bundles", begin + ", 200, 200, '{}', false, '{}'", 12'000);
+    check_claim(queue, "claim_whole_bundles", begin + ", 4000, 200, '{}', false", 12'000);
     // Bundles, the last of them cut.
     check_plan(
         "claim_bundles",
@@ -265,20 +259,9 @@ TEST_CASE("hot statements keep their indexes when all rows are of one lane", "[q
     const std::string me = std::to_string(static_cast<long>(worker));
     const std::string lanes = numbers(1, 0, 10) + ", " + numbers(0, 1, 10);
     const std::string all_ends = numbers(std::numeric_limits<std::int64_t>::max(), 0, 10);
-    const std::string claim = plan(
-        queue,
-        "claim_bundles",
-        fmt::format("{}, 99, {}, {}, {}, 20, 20, '{{}}', false, '{{99}}'", me, lanes, numbers(0, 0, 10), all_ends)
-    );
-    check_plan("claim_bundles", claim, 600);
-    CHECK(claim.find("Index Scan using ix_bundles_queue_id_priority_id on bundles") != std::string::npos);
-    const std::string whole = plan(
-        queue,
-        "claim_whole_bundles",
-        fmt::format("{}, 99, {}, {}, {}, 4000, 20, '{{99}}', false", me, lanes, numbers(0, 0, 10), all_ends)
-    );
-    check_plan("claim_whole_bundles", whole, 600);
-    CHECK(whole.find("Index Scan using ix_bundles_queue_id_priority_id on bundles") != std::string::npos);
+    const std::string begin = fmt::format("{}, 99, {}, {}, {}", me, lanes, numbers(0, 0, 10), all_ends);
+    check_claim(queue, "claim_bundles", begin + ", 20, 20, '{}', false, '{99}'", 600);
+    check_claim(queue, "claim_whole_bundles", begin + ", 4000, 20, '{99}', false", 600);
     check_plan("read_depth", plan(queue, "read_depth", fmt::format("{}, {}, 100, 100", lanes, numbers(0, 0, 10))), 500);
 
     SECTION("a dead worker had them all") {
