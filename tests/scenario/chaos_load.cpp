@@ -152,14 +152,24 @@ int ChaosLoad::enqueue(const std::string& kind, const std::string& member, std::
 }
 
 void ChaosLoad::burst() {
-    const bool is_large = pick(10) == 0;
-    const int jobs = is_large ? 2'000 + pick(4'000) : 50 + pick(100);
+    if (pick(10) == 0) {
+        large_burst();
+    } else {
+        enqueue_quick(50 + pick(100), 1 + pick(30));
+    }
+}
+
+void ChaosLoad::large_burst() {
+    enqueue_quick(2'000 + pick(4'000), 63);
+}
+
+void ChaosLoad::enqueue_quick(int jobs, int bundle) {
     insist(fmt::format(
         "select count(*) from task_queue.enqueue_many('noop', array_fill('{{}}'::json, array[{}]), enqueue_key => "
         "'call {}', bundle => {})",
         jobs,
         ++calls_,
-        is_large ? 63 : 1 + pick(30)
+        bundle
     ));
     books_.quick += jobs;
 }

@@ -24,7 +24,8 @@ public:
     ChaosLoad(const ChaosLoad&) = delete;
     ChaosLoad& operator=(const ChaosLoad&) = delete;
 
-    void stop();  // seals the batches that are open; returns when the books are closed
+    void stop();         // seals the batches that are open; returns when the books are closed
+    void large_burst();  // quick jobs for claims that take whole rows; from outside only after stop
 
     struct Books {
         std::int64_t jobs = 0;    // of kind `chaos`, programs
@@ -49,6 +50,7 @@ private:
     // Jobs of the kind that do as `behaviours` say, most of them alone, half of them in a batch. Answers how many.
     int enqueue(const std::string& kind, const std::string& member, std::span<const char* const> behaviours);
     void burst();
+    void enqueue_quick(int jobs, int bundle);
     void open_batch();
     void seal_batch();
     void cancel();
