@@ -14,6 +14,10 @@ constexpr std::size_t most_bytes = std::size_t{32} * 1024 * 1024;  // of args th
 constexpr std::chrono::milliseconds first_backoff{2};              // after a claim that came back short: 2, 4, 8 ..
 constexpr std::chrono::milliseconds trust{1'000};  // what commits later is found by the leader, who looks as often
 constexpr std::chrono::milliseconds rate_window{50};
+// A rate that doubled is believed sooner, so that a burst is not worked off slot by slot: as soon as each slot has
+// started so many jobs. Slots that were filled once say nothing of how long a job takes.
+constexpr std::chrono::milliseconds least_window{1};
+constexpr int turns_of_slots = 4;
 }  // namespace
 
 // Jobs that start in so much time at the measured rate. What was measured long ago says nothing of those that come now.
@@ -82,8 +86,11 @@ void Pacing::set_listening(bool listening) {
 void Pacing::started(int jobs, Time now) {
     rate_jobs_ += jobs;
     const auto window = now - rate_since_;
-    if (window < rate_window) return;
-    const double measured = rate_jobs_ / std::chrono::duration<double>(window).count();
+    if (window < least_window) return;
+    const double seconds = std::chrono::duration<double>(window).count();
+    const bool has_doubled = rate_jobs_ >= turns_of_slots * settings_.slots && rate_jobs_ > 2 * rate_ * seconds;
+    if (window < rate_window && !has_doubled) return;
+    const double measured = rate_jobs_ / seconds;
     rate_ = window > 10 * rate_window ? measured : (rate_ + measured) / 2;
     rate_since_ = now;
     rate_jobs_ = 0;

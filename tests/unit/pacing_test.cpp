@@ -65,6 +65,27 @@ TEST_CASE("Pacing asks for the free slots, and more when jobs start fast", "[wor
     CHECK(pacing.wanted({.running = 10}, now + 10s) == 0);                      // measured too long ago
 }
 
+TEST_CASE("Pacing believes in a burst as soon as each slot has started four jobs", "[worker][pacing]") {
+    Pacing pacing({.slots = 10, .prefetch = 4'000});
+    pacing.started(10, now);  // after a pause: the slots are filled
+    pacing.started(39, now + 2ms);
+    CHECK(pacing.wanted({.running = 10}, now + 2ms) == 0);  // they may be long jobs of which some were short
+    pacing.started(1, now + 2ms);
+    CHECK(pacing.wanted({.running = 10}, now + 2ms) == 500);  // 40 in 2 ms, and half of that is believed
+    pacing.started(40, now + 2'500us);
+    CHECK(pacing.wanted({.running = 10}, now + 2'500us) == 500);  // too short to be measured
+    pacing.started(40, now + 4ms);
+    CHECK(pacing.wanted({.running = 10}, now + 4ms) == 1'000);  // capped: a quarter of prefetch
+}
+
+TEST_CASE("Pacing measures a steady rate over 50 ms", "[worker][pacing]") {
+    Pacing pacing({.slots = 10, .prefetch = 4'000});
+    pacing.started(0, now - 1s);
+    pacing.started(10'000, now);
+    pacing.started(80, now + 5ms);
+    CHECK(pacing.wanted({.running = 10}, now + 5ms) == 500);  // less than twice the rate is no burst
+}
+
 TEST_CASE("Pacing claims less and less while what finished cannot be written", "[worker][pacing]") {
     const Pacing pacing({.slots = 10, .prefetch = 100});
     CHECK(pacing.wanted({.outcomes = 100}, now) == 10);
