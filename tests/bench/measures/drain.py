@@ -81,7 +81,7 @@ def check_floor(connection, answer, jobs):
 def measure(options, bundle, floor_bundle, with_history):
     ours, histories = [], []
     floors = {connections: [] for connections in floor_connections}
-    with Server() as server:
+    with Server(options.set) as server:
         server.create_queue(options.worker)
         for turn in range(options.repeats):
             ours.append(drain_worker(server, options, bundle, no_history))
