@@ -75,6 +75,22 @@ TEST_CASE("every measure of tests/bench/run checks its work and prints its field
     }
 }
 
+TEST_CASE("a run of the benchmark fails when a job was lost or ran twice", "[scenario][bench]") {
+    const Finished run = bench({"checks", "--jobs", "100"});
+    INFO(run.errors);
+    REQUIRE(run.code == 0);
+    CHECK(boost::json::parse(run.output).as_object().at("noticed").to_number<int>() == 19);
+    CHECK(bench({"checks", "--jobs", "100", "--set", "no_such_setting=1"}).code == 1);
+}
+
+// So many jobs that those of the worker's start and stop, which are counted, too, hardly matter.
+TEST_CASE("a drain commits less than three times for a thousand jobs", "[scenario][bench]") {
+    const Finished run = bench({"drain", "--jobs", "100000"});
+    INFO(run.errors);
+    REQUIRE(run.code == 0);
+    CHECK(boost::json::parse(run.output).as_object().at("commits_per_1000_jobs").to_number<double>() < 3);
+}
+
 TEST_CASE("tests/bench/run latency sees the start of every handler", "[scenario][bench]") {
     const Finished run = bench({"latency", "--rate", "50", "--seconds", "1"});
     INFO(run.errors);
