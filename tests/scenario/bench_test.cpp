@@ -19,12 +19,21 @@ Finished bench(std::vector<std::string> words) {
     return run_command({.words = std::move(words), .limit = std::chrono::seconds(120)});
 }
 
+// The line's rows in README's table, with its head.
+std::string table_of(const Finished& run) {
+    const Finished table = run_command({.words = {TASK_WORKER_SOURCE_DIR "/tests/bench/table"}, .input = run.output});
+    INFO(run.output << table.errors);
+    REQUIRE(table.code == 0);
+    return table.output;
+}
+
 }  // namespace
 
 TEST_CASE("tests/bench/run drain prints what it measured as a line of JSON", "[scenario][bench]") {
-    const Finished run = bench({"drain", "--jobs", "3000"});
+    const Finished run = bench({"drain", "--jobs", "3000", "--set", "work_mem=5MB"});
     INFO(run.errors);
     REQUIRE(run.code == 0);
+    CHECK(table_of(run).find("\n| `drain --set work_mem=5MB` | jobs/s, enqueued in bulk | ") != std::string::npos);
     const auto fields = boost::json::parse(run.output).as_object();
     for (const char* field :
          {"jobs_per_s", "floor_jobs_per_s", "ratio", "wal_bytes_per_job", "commits_per_1000_jobs", "history_ratio"}) {
@@ -67,6 +76,7 @@ TEST_CASE("every measure of tests/bench/run checks its work and prints its field
         const Finished run = bench(measure.words);
         INFO(measure.words.front() << ": " << run.errors);
         REQUIRE(run.code == 0);
+        CHECK(table_of(run).find("\n| `" + measure.words.front()) != std::string::npos);
         const auto fields = boost::json::parse(run.output).as_object();
         for (const std::string& field : measure.fields) {
             INFO(field);
@@ -107,6 +117,7 @@ TEST_CASE("tests/bench/run exec, stream and http run every job and show a ratio"
     REQUIRE(run.code == 0);
     const auto fields = boost::json::parse(run.output).as_object();
     CHECK(fields.at("measure").as_string() == measure);
+    CHECK(table_of(run).find("\n| `" + measure) != std::string::npos);
     for (const char* field : {"jobs_per_s", "ratio"}) CHECK(fields.at(field).to_number<double>() > 0);
 }
 
@@ -116,6 +127,7 @@ TEST_CASE("tests/bench/run pool prints every ratio of the pool", "[scenario][ben
     REQUIRE(run.code == 0);
     const auto fields = boost::json::parse(run.output).as_object();
     CHECK(fields.at("allocations_per_checkout").to_number<double>() == 0);
+    CHECK(table_of(run).find("\n| `pool` | us for a checkout") != std::string::npos);
     for (const char* field :
          {"checkout_us",
           "shared_vs_bare",
