@@ -95,7 +95,7 @@ TEST_CASE("a run of the benchmark fails when a job was lost or ran twice", "[sce
 
 // So many jobs that those of the worker's start and stop, which are counted, too, hardly matter.
 TEST_CASE("a drain commits less than three times for a thousand jobs", "[scenario][bench]") {
-    const Finished run = bench({"drain", "--jobs", "100000"});
+    const Finished run = bench({"drain", "--jobs", "300000"});
     INFO(run.errors);
     REQUIRE(run.code == 0);
     CHECK(boost::json::parse(run.output).as_object().at("commits_per_1000_jobs").to_number<double>() < 3);
