@@ -8,29 +8,37 @@ namespace queue {
 
 // A row that is locked is about to end, perhaps with its handler's transaction: its progress matters to nobody any
 // more, and whoever wrote it here would wait for that.
+// held:    see finish_jobs for `id = any` and for what is not written here.
+// reports: by binary search in what is held, as many of a row's jobs may report. A join would compare all pairs.
+// Index: pk_bundles.
 const db::Statement record_task_progress_sql{"record_task_progress", R"sql(
-    with reports as (
-        select r.*
+    with held as materialized (
+        select b.id, b.claim_number, b.pending
+        from task_queue.bundles b
+        where b.id = any ($3::bigint[]) and b.worker_id = $1::bigint
+        order by b.id
+        for key share skip locked
+    ), reports as materialized (
+        select r.*,
+            coalesce(
+                (array(select id from held))[place] = row_id
+                    and (array(select h.claim_number from held h))[place] = r.claim_number
+                    and (array(select pending from held))[place] >> (job_id & 127)::integer & 1 = 1,
+                false
+            ) as is_held
         from unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[])
-            r(job_id, row_id, claim_number, done, total, message)
-    ), held as materialized (
-        select r.*
-        from reports r
-        join task_queue.bundles b on b.id = r.row_id
-        where b.id = any ($3::bigint[]) and b.state = 2 and b.worker_id = $1::bigint and b.claim_number = r.claim_number
-          and b.pending >> (r.job_id & 127)::integer & 1 = 1
-        for key share of b skip locked
+            r (job_id, row_id, claim_number, done, total, message)
+        cross join lateral (select width_bucket(row_id, array(select id from held)) as place) line
     ), written as (
         insert into task_queue.task_progress as p (job_id, done, total, message)
         select job_id, done, total, message
-        from held
+        from reports
+        where is_held
         order by job_id
         on conflict (job_id) do update
         set done = excluded.done, total = excluded.total, message = excluded.message, updated_at = now()
     )
-    select job_id
-    from reports
-    where job_id not in (select h.job_id from held h)
+    select job_id from reports where not is_held
 )sql"};
 
 asio::awaitable<std::vector<JobId>> record_task_progress(

@@ -5,7 +5,6 @@
 #include "queue/limits.hpp"
 #include "queue/names.hpp"
 #include "queue/plans.hpp"
-#include "worker/jitter.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -15,7 +14,6 @@ namespace asio = boost::asio;
 namespace worker {
 
 namespace {
-constexpr int quiet_polls = 10;  // the pause between looks, in polls, while notifications arrive
 constexpr std::chrono::milliseconds suspect_patience{2'000};
 
 // Not all workers make room for the same suspect.
@@ -30,13 +28,7 @@ Engine::Engine(EngineParts parts)
       wakeup_(parts.executor),
       keep_{parts.config.retention.completed.count() > 0, parts.config.retention.cancelled.count() > 0},
       hooks_(context_hooks()),
-      pacing_(
-          {parts.config.worker.concurrency,
-           parts.config.worker.prefetch,
-           jittered(parts.config.worker.poll),
-           jittered(quiet_polls * parts.config.worker.poll),
-           parts.config.worker.linger}
-      ),
+      pacing_(pacing_settings(parts.config.worker)),
       abandoned_(2 * (parts.config.database.connection.statement_timeout + parts.config.database.connection.grace)),
       random_(std::random_device{}()),
       suspect_turn_(between_one_and_two(suspect_patience)) {

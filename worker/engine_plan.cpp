@@ -74,9 +74,7 @@ Engine::Round Engine::plan(Clock::time_point now) {
     round.worker = worker_;
     if (suspect_turn_.limit() && *suspect_turn_.limit() <= now) suspect_turn_.end(now);
     const Load load = this->load();
-    // Rows of which jobs still run or wait may linger, while there is other work or a round brings more.
-    const bool is_idle = load.startable == 0 && (load.rounds == 0 || pacing_.is_hungry());
-    const bool in_haste = phase_ != Phase::running || is_idle;
+    const bool in_haste = phase_ != Phase::running || !pacing_.may_linger(load);
     round.finished = outcomes_.take(in_haste ? now : now - parts_.config.worker.linger);
     const auto whole = std::ranges::partition(round.finished, [](const queue::FinishedRow& row) {
         return !row.whole || row.reported != 0 || !row.leavers.empty();

@@ -1,5 +1,8 @@
 #include "worker/pacing.hpp"
 
+#include "worker/config.hpp"
+#include "worker/jitter.hpp"
+
 #include <algorithm>
 
 namespace worker {
@@ -18,7 +21,18 @@ constexpr std::chrono::milliseconds rate_window{50};
 // started so many jobs. Slots that were filled once say nothing of how long a job takes.
 constexpr std::chrono::milliseconds least_window{1};
 constexpr int turns_of_slots = 4;
+constexpr int quiet_polls = 10;  // the pause between looks, in polls, while notifications arrive
 }  // namespace
+
+PacingSettings pacing_settings(const WorkerConfig& config) {
+    return {
+        .slots = config.concurrency,
+        .prefetch = config.prefetch,
+        .poll = jittered(config.poll),
+        .quiet_poll = jittered(quiet_polls * config.poll),
+        .linger = config.linger,
+    };
+}
 
 // Jobs that start in so much time at the measured rate. What was measured long ago says nothing of those that come now.
 int Pacing::jobs_in(std::chrono::milliseconds time, Time now) const {
@@ -48,8 +62,7 @@ std::optional<Pacing::Time> Pacing::due(const Load& load, Time now) const {
         return std::nullopt;
     }
     if (load.outcomes > 0) {
-        // Company is worth a wait only while there is other work; an idle worker's latency must not pay for it.
-        by(load.startable == 0 || !load.outcomes_since ? now : *load.outcomes_since + settings_.linger);
+        by(may_linger(load) && load.outcomes_since ? *load.outcomes_since + settings_.linger : now);
     }
     if (wanted > 0) {
         if (woken_) by(now);

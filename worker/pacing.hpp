@@ -8,6 +8,8 @@
 
 namespace worker {
 
+struct WorkerConfig;
+
 struct PacingSettings {
     int slots = 10;
     int prefetch = 32'000;
@@ -15,6 +17,10 @@ struct PacingSettings {
     std::chrono::milliseconds quiet_poll{10'000};  // the pause while notifications arrive, after the first second
     std::chrono::milliseconds linger{5};
 };
+
+// What the configuration asks for, its polls varied by a tenth, so that a fleet started together does not look
+// together.
+PacingSettings pacing_settings(const WorkerConfig& config);
 
 // What the engine holds at an instant.
 struct Load {
@@ -42,6 +48,10 @@ public:
     int wanted(const Load& load, Time now) const;
     // When the next round is due; nullopt: not before something changes. Under load two may be on their way.
     std::optional<Time> due(const Load& load, Time now) const;
+
+    // Whether what finished of rows of which jobs still run or wait may wait for company: while there is other work, or
+    // a round on its way brings more. An idle worker's latency must not pay for it.
+    bool may_linger(const Load& load) const { return load.startable > 0 || (load.rounds > 0 && !is_hungry()); }
 
     // A claim goes out: what wakes from now on is for the next.
     void asked() { woken_ = false; }

@@ -43,6 +43,7 @@ struct Result {
     std::vector<double> socket_speedup;
     std::vector<double> tcp_speedup;
     std::vector<double> bare;
+    std::vector<double> shared;
     std::vector<double> single;
 };
 
@@ -66,6 +67,7 @@ void repeat_once(const Options& options, Placement placement, const Ways& ways, 
     result.socket_speedup.push_back(socket.ratio());
     result.tcp_speedup.push_back(tcp.ratio());
     result.bare.push_back(bare.rate());
+    result.shared.push_back(shared.rate());
     result.single.push_back(tcp.single.rate());
     fmt::print(
         stderr,
@@ -113,6 +115,7 @@ void measure(const Options& options) {
     }
     const double checkouts = static_cast<double>(checkout.count);
     const std::vector<std::pair<std::string_view, std::string>> fields{
+        {"measure", "\"pool\""},
         {"checkout_us", fmt::format("{:.3f}", median(checkout.microseconds))},
         {"allocations_per_checkout", fmt::format("{:.3f}", static_cast<double>(checkout.allocations) / checkouts)},
         {"shared_vs_bare", fmt::format("{:.3f}", median(apart.shared_vs_bare))},
@@ -125,6 +128,9 @@ void measure(const Options& options) {
         {"pipeline_speedup_socket_one_core", fmt::format("{:.1f}", median(together.socket_speedup))},
         {"pipeline_speedup_2ms", fmt::format("{:.1f}", median(distant_speedup))},
         {"bare_statements_per_s", fmt::format("{:.0f}", median(apart.bare))},
+        {"shared_statements_per_s", fmt::format("{:.0f}", median(apart.shared))},
+        {"bare_statements_per_s_one_core", fmt::format("{:.0f}", median(together.bare))},
+        {"shared_statements_per_s_one_core", fmt::format("{:.0f}", median(together.shared))},
         {"single_statements_per_s", fmt::format("{:.0f}", median(apart.single))},
         {"repeats", std::to_string(options.repeats)},
     };

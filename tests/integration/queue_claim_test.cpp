@@ -193,6 +193,28 @@ TEST_CASE("claim_bundles gives kinds with rows of their own one job a row", "[qu
     CHECK(queue.holds(15));
 }
 
+// The statement for large claims cuts nothing: a worker that has such kinds must not use it.
+TEST_CASE("a large claim gives kinds with rows of their own one job a row, too", "[queue][claim][db]") {
+    tests::QueueFixture queue;
+    queue.add_rows({.rows = 2, .jobs = 5, .kind = "alone"});
+    queue.add_rows({.rows = 20, .jobs = 63, .kind = "shared"});
+    ClaimRequest request = request_of(queue.add_worker(), 1, 500);
+    request.own_row = {KindId{std::stoi(queue.value("select id from task_queue.kinds where name = 'alone'"))}};
+    const auto bundles = queue.call(claim_bundles(queue.session, request));
+    REQUIRE(bundles.size() == 2 + 8);  // 2 + 7 * 63 are fewer than 500; the last row comes whole
+    for (const Bundle& bundle : bundles) {
+        const bool is_alone = bundle.kind == request.own_row.front();
+        CHECK(count(bundle.pending) == (is_alone ? 1 : 63));
+        CHECK(bundle.cut == is_alone);
+    }
+    CHECK(
+        queue.value("select string_agg(task_queue.count_jobs(pending)::text, ',') from task_queue.bundles "
+                    "where state = 1 and kind_id = (select id from task_queue.kinds where name = 'alone')"
+        ) == "1,1,1,1,1,1,1,1"
+    );
+    CHECK(queue.holds(2 * 5 + 20 * 63));
+}
+
 TEST_CASE("claim_bundles gives nothing to a worker declared dead", "[queue][claim][db]") {
     tests::QueueFixture queue;
     queue.add_row({});

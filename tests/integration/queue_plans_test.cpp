@@ -231,6 +231,7 @@ TEST_CASE(
         queue, "record_task_progress", fmt::format("{}, {}, {}, {}, {}, {}, {}", me, ids, ids, claims, none, none, none)
     );
     check_plan("record_task_progress", progress, 20'000);
+    CHECK(progress.find("Index Scan using pk_bundles on bundles") != std::string::npos);
     CHECK(progress.find("Rows Removed by Join Filter") == std::string::npos);
     check_plan("find_handlers", plan(queue, "find_handlers", "'{1}', '{1}'"), 20);
     check_plan("set_hungry", plan(queue, "set_hungry", me + ", true"), 20);
@@ -273,6 +274,20 @@ TEST_CASE("hot statements keep their indexes when all rows are of one lane", "[q
         ));
         queue.database.psql("vacuum analyze task_queue.bundles");
         check_plan("rescue_jobs", plan(queue, "rescue_jobs", "20"), 1'000);
+    }
+    SECTION("this worker runs them all, and they report") {
+        queue.database.psql("update task_queue.bundles set state = 2, worker_id = " + me + ", claim_number = 7");
+        queue.database.psql("vacuum analyze task_queue.bundles");
+        const std::string ids = numbers(12'800, 128, 1'000);
+        const std::string sevens = numbers(7, 0, 1'000);
+        const std::string progress = plan(
+            queue,
+            "record_task_progress",
+            fmt::format("{}, {}, {}, {}, {}, {}, {}", me, ids, ids, sevens, sevens, sevens, sevens)
+        );
+        check_plan("record_task_progress", progress, 8'000);
+        CHECK(progress.find("Index Scan using pk_bundles on bundles") != std::string::npos);
+        CHECK(progress.find("Rows Removed by Join Filter") == std::string::npos);
     }
     SECTION("they wait for their time") {
         queue.database.psql("update task_queue.bundles set state = 0, worker_id = null, run_at = now() + interval '1 h'"

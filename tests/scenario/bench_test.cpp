@@ -19,12 +19,21 @@ Finished bench(std::vector<std::string> words) {
     return run_command({.words = std::move(words), .limit = std::chrono::seconds(120)});
 }
 
+// The line's rows in README's table, with its head.
+std::string table_of(const Finished& run) {
+    const Finished table = run_command({.words = {TASK_WORKER_SOURCE_DIR "/tests/bench/table"}, .input = run.output});
+    INFO(run.output << table.errors);
+    REQUIRE(table.code == 0);
+    return table.output;
+}
+
 }  // namespace
 
 TEST_CASE("tests/bench/run drain prints what it measured as a line of JSON", "[scenario][bench]") {
-    const Finished run = bench({"drain", "--jobs", "3000"});
+    const Finished run = bench({"drain", "--jobs", "3000", "--set", "work_mem=5MB"});
     INFO(run.errors);
     REQUIRE(run.code == 0);
+    CHECK(table_of(run).find("\n| `drain --set work_mem=5MB` | jobs/s, enqueued in bulk | ") != std::string::npos);
     const auto fields = boost::json::parse(run.output).as_object();
     for (const char* field :
          {"jobs_per_s", "floor_jobs_per_s", "ratio", "wal_bytes_per_job", "commits_per_1000_jobs", "history_ratio"}) {
@@ -67,12 +76,29 @@ TEST_CASE("every measure of tests/bench/run checks its work and prints its field
         const Finished run = bench(measure.words);
         INFO(measure.words.front() << ": " << run.errors);
         REQUIRE(run.code == 0);
+        CHECK(table_of(run).find("\n| `" + measure.words.front()) != std::string::npos);
         const auto fields = boost::json::parse(run.output).as_object();
         for (const std::string& field : measure.fields) {
             INFO(field);
             CHECK(fields.contains(field));
         }
     }
+}
+
+TEST_CASE("a run of the benchmark fails when a job was lost or ran twice", "[scenario][bench]") {
+    const Finished run = bench({"checks", "--jobs", "100"});
+    INFO(run.errors);
+    REQUIRE(run.code == 0);
+    CHECK(boost::json::parse(run.output).as_object().at("noticed").to_number<int>() == 19);
+    CHECK(bench({"checks", "--jobs", "100", "--set", "no_such_setting=1"}).code == 1);
+}
+
+// So many jobs that those of the worker's start and stop, which are counted, too, hardly matter.
+TEST_CASE("a drain commits less than three times for a thousand jobs", "[scenario][bench]") {
+    const Finished run = bench({"drain", "--jobs", "300000"});
+    INFO(run.errors);
+    REQUIRE(run.code == 0);
+    CHECK(boost::json::parse(run.output).as_object().at("commits_per_1000_jobs").to_number<double>() < 3);
 }
 
 TEST_CASE("tests/bench/run latency sees the start of every handler", "[scenario][bench]") {
@@ -91,6 +117,7 @@ TEST_CASE("tests/bench/run exec, stream and http run every job and show a ratio"
     REQUIRE(run.code == 0);
     const auto fields = boost::json::parse(run.output).as_object();
     CHECK(fields.at("measure").as_string() == measure);
+    CHECK(table_of(run).find("\n| `" + measure) != std::string::npos);
     for (const char* field : {"jobs_per_s", "ratio"}) CHECK(fields.at(field).to_number<double>() > 0);
 }
 
@@ -100,6 +127,7 @@ TEST_CASE("tests/bench/run pool prints every ratio of the pool", "[scenario][ben
     REQUIRE(run.code == 0);
     const auto fields = boost::json::parse(run.output).as_object();
     CHECK(fields.at("allocations_per_checkout").to_number<double>() == 0);
+    CHECK(table_of(run).find("\n| `pool` | us for a checkout") != std::string::npos);
     for (const char* field :
          {"checkout_us",
           "shared_vs_bare",

@@ -2,11 +2,6 @@
 
 #include "tests/support/catch.hpp"
 
-#include <limits>
-#include <map>
-#include <random>
-#include <vector>
-
 using namespace worker;
 using namespace std::chrono_literals;
 using queue::QueueId;
@@ -131,77 +126,4 @@ TEST_CASE("Cursors say when to sweep although nothing else happens", "[worker][c
     CHECK_FALSE(cursors.due(at));
     cursors.woken();
     CHECK(cursors.due(at) == at + 1s);
-}
-
-// Whatever comes late, comes back or is lost: nothing waits longer than a sweep's interval while slots are free.
-TEST_CASE("Cursors leave no available row unclaimed for longer than a sweep", "[worker][cursors]") {
-    const auto seed = GENERATE(range(1, 11));
-    std::mt19937 random(static_cast<unsigned>(seed));
-    const auto chance = [&](double p) { return std::bernoulli_distribution(p)(random); };
-    struct Row {
-        std::int16_t priority;
-        Cursors::Time since;
-    };
-    Cursors cursors;
-    std::map<std::int64_t, Row> available;
-    std::vector<std::pair<std::int64_t, Row>> uncommitted, running;
-    std::int64_t next_id = 128;
-    const auto most = 1'000;
-    for (Cursors::Time now = start; now < start + 60s; now += 20ms) {
-        for (int i = std::uniform_int_distribution(0, 6)(random); i > 0; --i) {
-            const Row row{static_cast<std::int16_t>(std::uniform_int_distribution(3, 5)(random)), now};
-            if (chance(0.05)) {
-                uncommitted.emplace_back(next_id, row);  // committed late
-            } else {
-                available.emplace(next_id, row);
-            }
-            next_id += 128;
-        }
-        const auto come_back = [&](auto& rows, double p) {
-            for (auto row = rows.begin(); row != rows.end();) {
-                if (!chance(p)) {
-                    ++row;
-                    continue;
-                }
-                row->second.since = now;
-                available.insert(*row);
-                row = rows.erase(row);
-            }
-        };
-        come_back(uncommitted, 0.01);
-        come_back(running, 0.002);  // retried, released, rescued, or the claim was rolled back
-        const auto take = [&](std::int16_t priority, RowId after, RowId until, bool is_sweep) {
-            int taken = 0;
-            auto row = available.upper_bound(static_cast<std::int64_t>(after));
-            while (row != available.end() && row->first <= static_cast<std::int64_t>(until) && taken < most) {
-                if (row->second.priority != priority) {
-                    ++row;
-                    continue;
-                }
-                if (chance(0.01)) {  // in another worker's hands, which gives it back
-                    row->second.since = now;
-                    ++row;
-                    continue;
-                }
-                if (!is_sweep) claim(cursors, priority, RowId{row->first}, now);
-                running.push_back(*row);
-                row = available.erase(row);
-                ++taken;
-            }
-            return taken;
-        };
-        constexpr RowId everything{std::numeric_limits<std::int64_t>::max()};
-        for (std::int16_t priority = 3; priority <= 5; ++priority) {
-            take(priority, cursors.after(queue_a, priority, now), everything, false);
-        }
-        if (const auto window = cursors.sweep(now)) {
-            int taken = 0;
-            for (std::int16_t priority = 3; priority <= 5; ++priority) {
-                taken += take(priority, window->after, window->until, true);
-            }
-            cursors.swept(*window, taken < most, 1ms, now);
-        }
-        std::erase_if(running, [&](const auto&) { return chance(0.02); });  // finished
-        for (const auto& [id, row] : available) REQUIRE(now - row.since <= 1500ms);
-    }
 }

@@ -1,6 +1,9 @@
 #include "worker/pacing.hpp"
 
 #include "tests/support/catch.hpp"
+#include "worker/config.hpp"
+
+#include <set>
 
 using namespace worker;
 using namespace std::chrono_literals;
@@ -48,6 +51,26 @@ TEST_CASE("Pacing looks rarely while notifications arrive, and at once when they
     pacing.asked();
     pacing.claimed(10, 0, now);
     CHECK(pacing.due({}, now) == now + 1s);
+}
+
+TEST_CASE(
+    "Pacing polls at times of its own, so that a fleet started together does not look together", "[worker][pacing]"
+) {
+    WorkerConfig config;
+    config.poll = 2s;
+    std::set<std::chrono::milliseconds> polls, quiet_polls;
+    for (int worker = 0; worker < 50; ++worker) {
+        const PacingSettings varied = pacing_settings(config);
+        CHECK(varied.slots == config.concurrency);
+        CHECK(varied.prefetch == config.prefetch);
+        CHECK(varied.linger == config.linger);
+        CHECK(std::chrono::abs(varied.poll - 2s) <= 200ms);
+        CHECK(std::chrono::abs(varied.quiet_poll - 20s) <= 2s);
+        polls.insert(varied.poll);
+        quiet_polls.insert(varied.quiet_poll);
+    }
+    CHECK(polls.size() > 10);
+    CHECK(quiet_polls.size() > 10);
 }
 
 TEST_CASE("Pacing asks for the free slots, and more when jobs start fast", "[worker][pacing]") {
@@ -101,6 +124,30 @@ TEST_CASE("Pacing writes outcomes at once when nothing else is to start, else af
     Load busy{.running = 10, .unstarted = 50, .startable = 50, .outcomes = 3, .outcomes_since = now - 1ms};
     CHECK(pacing.due(busy, now) == now + 4ms);
     CHECK(pacing.due({.running = 10}, now) == std::nullopt);
+}
+
+TEST_CASE(
+    "Pacing lets rows that are partly done linger while there is other work, or a round on its way brings more",
+    "[worker][pacing]"
+) {
+    struct Case {
+        const char* rule;
+        Load load;
+        bool hungry, lingers;
+    };
+    for (const Case& c : std::vector<Case>{
+             {"nothing to do", {.running = 1, .outcomes = 1}, false, false},
+             {"other jobs wait for a slot", {.running = 1, .unstarted = 1, .startable = 1}, false, true},
+             {"the same, while claims come back short", {.running = 1, .unstarted = 1, .startable = 1}, true, true},
+             {"those that wait may not start", {.running = 1, .unstarted = 5, .startable = 0}, false, false},
+             {"a round on its way brings more", {.running = 1, .rounds = 1}, false, true},
+             {"it will bring little", {.running = 1, .rounds = 1}, true, false},
+         }) {
+        INFO(c.rule);
+        Pacing pacing(settings);
+        pacing.claimed(10, c.hungry ? 3 : 10, now);
+        CHECK(pacing.may_linger(c.load) == c.lingers);
+    }
 }
 
 TEST_CASE("Pacing refills before the line runs dry while claims come back full", "[worker][pacing]") {

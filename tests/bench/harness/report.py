@@ -14,6 +14,9 @@ def arguments(measure, text, repeats=5, **defaults):
     parser.add_argument("--repeats", type=int, default=repeats, help=f"default {repeats}")
     for name, value in defaults.items():
         parser.add_argument("--" + name.replace("_", "-"), type=type(value), default=value, help=f"default {value}")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the server; may come again"
+    )
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # cleans up on its way out
     options.measure = measure
@@ -57,5 +60,7 @@ def rounded(value):
 def print_line(options, server, fields):
     line = {"measure": options.measure, "repeats": options.repeats, "cores": os.cpu_count()}
     line["postgresql"] = server.version()
+    if options.set:
+        line["set"] = options.set
     line |= {name: rounded(value) if isinstance(value, float) else value for name, value in fields.items()}
     print(json.dumps(line))

@@ -38,7 +38,8 @@ def drain_worker(server, options, bundle, settings, template="template_queue", a
         seconds = tail.await_empty() - start
         fields = {"jobs_per_s": jobs / seconds} | usage.per_job(jobs) | {"table_bytes_per_job": bytes_of_all / jobs}
         check_jobs(connection, worker.metrics(), jobs + warm_up, kept=not settings)
-    # The worker's own connections are gone: their commits are counted, those of its start and stop among them.
+    # The worker's own connections are gone: their commits are counted, those of its start and stop among them. Those of
+    # this process are a few dozen.
     fields["commits_per_1000_jobs"] = server.commits("work") / jobs * 1000
     server.drop_database("work")
     return fields
@@ -81,7 +82,7 @@ def check_floor(connection, answer, jobs):
 def measure(options, bundle, floor_bundle, with_history):
     ours, histories = [], []
     floors = {connections: [] for connections in floor_connections}
-    with Server() as server:
+    with Server(options.set) as server:
         server.create_queue(options.worker)
         for turn in range(options.repeats):
             ours.append(drain_worker(server, options, bundle, no_history))

@@ -78,7 +78,7 @@ def write_file(server, jobs):
 
 def measure(options):
     ours, files, floors, copies = [], [], [], []
-    with Server() as server:
+    with Server(options.set) as server:
         server.create_queue(options.worker)
         file = write_file(server, options.jobs)
         for turn in range(options.repeats):

@@ -10,7 +10,7 @@ program = "/bin/true"
 
 def measure(options):
     ours, floors = [], []
-    with Server() as server:
+    with Server(options.set) as server:
         server.create_queue(options.worker)
         for turn in range(options.repeats):
             ours.append(work_off(server, options, f"exec: [{program}]", options.jobs))

@@ -9,7 +9,7 @@ from harness.server import Server
 
 def measure(options):
     ours, floors = [], []
-    with Server() as server, Api() as api:
+    with Server(options.set) as server, Api() as api:
         server.create_queue(options.worker)
         for turn in range(options.repeats):
             ours.append(work_off(server, options, f"http: 'http://127.0.0.1:{api.port}/job'", options.jobs))

@@ -100,7 +100,7 @@ def offer_fields(medians):
 
 def measure(options):
     turns = []
-    with Server() as server:
+    with Server(options.set) as server:
         node = install(server.folder) if options.peers else None
         server.create_queue(options.worker)
         for number in range(options.repeats):

@@ -48,7 +48,7 @@ def await_done(connection, seconds):
 
 
 def measure(options):
-    with Server(settings_of_server) as server:
+    with Server((*settings_of_server, *options.set)) as server:
         server.create_queue(options.worker)
         url = server.create_database("work", "template_queue")
         with Connection(url) as connection, Connection(url) as reader:

@@ -55,7 +55,7 @@ def use_memory(server, options):
 
 def measure(options):
     runs = []
-    with Server() as server:
+    with Server(options.set) as server:
         server.create_queue(options.worker)
         for turn in range(options.repeats):
             runs.append(use_memory(server, options))

@@ -89,7 +89,7 @@ def table(result):
 
 
 def measure(options):
-    with Server() as server:
+    with Server(options.set) as server:
         node = install(server.folder)
         server.create_queue(options.worker)
         turns = []

@@ -173,7 +173,7 @@ def medians(runs):
 
 def measure(options):
     runs = []
-    with Server() as server:
+    with Server(options.set) as server:
         server.create_queue(options.worker)
         for number in range(options.repeats):
             note(f"pinned {number + 1}/{options.repeats}: at full speed, then at {options.rate} jobs/s")

@@ -105,7 +105,7 @@ def stop_server(server, options, outage):
 
 def measure(options):
     runs = []
-    with Server() as server:
+    with Server(options.set) as server:
         server.create_queue(options.worker)
         for turn in range(options.repeats):
             run = {}

@@ -115,7 +115,7 @@ def measure_variant(server, options, name):
 def measure(options):
     chosen = {name: sql for name, sql in variants.items() if options.only in ("", name)}
     runs = {name: [] for name in chosen}
-    with Server() as server:
+    with Server(options.set) as server:
         server.create_queue(options.worker)
         for name, sql in chosen.items():
             create_template(server, name, sql)

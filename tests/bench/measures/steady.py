@@ -52,7 +52,7 @@ def steady_floor(server, options):
 
 def measure(options):
     ours, floors = [], []
-    with Server() as server:
+    with Server(options.set) as server:
         server.create_queue(options.worker)
         for turn in range(options.repeats):
             ours.append(steady_worker(server, options))

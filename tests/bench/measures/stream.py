@@ -18,7 +18,7 @@ for line in sys.stdin:
 
 def measure(options):
     streams, plain = [], []
-    with Server() as server:
+    with Server(options.set) as server:
         server.create_queue(options.worker)
         file = os.path.join(server.folder, "handler.py")
         with open(file, "w") as text:
