@@ -82,9 +82,10 @@ Engine::Round Engine::plan(Clock::time_point now) {
     std::ranges::move(whole, std::back_inserter(round.whole));
     round.finished.erase(whole.begin(), whole.end());
     if (can_release()) round.released = std::exchange(releases_, {});
-    const int wanted = round.released.empty() ? std::min(pacing_.wanted(load, now), largest_claim()) : 0;
+    const int wanted = round.released.empty() ? std::min(pacing_.asks(load, now), largest_claim()) : 0;
     round.claims = wanted > 0;
     ++rounds_;
+    pacing_.sent(now);
     if (progress_.due() && *progress_.due() <= now) round.progress = progress_.take(now);
     if (suspect_turn_.next_look() && *suspect_turn_.next_look() <= now && load.running > 0 && load.claiming)
         round.looks_for_suspects = true;

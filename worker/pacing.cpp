@@ -52,6 +52,11 @@ int Pacing::wanted(const Load& load, Time now) const {
     return std::clamp(std::min(wanted, room) - unwritten, 0, std::max(settings_.slots, settings_.prefetch / 4));
 }
 
+int Pacing::asks(const Load& load, Time now) const {
+    const int wanted = this->wanted(load, now);
+    return woken_ || load.startable <= wanted || wanted >= least_measure ? wanted : 0;
+}
+
 std::optional<Pacing::Time> Pacing::due(const Load& load, Time now) const {
     std::optional<Time> due;
     const auto by = [&](Time time) { due = due ? std::min(*due, time) : time; };
@@ -62,7 +67,13 @@ std::optional<Pacing::Time> Pacing::due(const Load& load, Time now) const {
         return std::nullopt;
     }
     if (load.outcomes > 0) {
-        by(may_linger(load) && load.outcomes_since ? *load.outcomes_since + settings_.linger : now);
+        const bool lingers = may_linger(load) && load.outcomes_since;
+        // Rows that are old one after the other go together.
+        by(lingers
+               ? std::max(
+                     *load.outcomes_since + settings_.linger, sent_ + std::chrono::microseconds(settings_.linger) / 2
+                 )
+               : now);
     }
     if (wanted > 0) {
         if (woken_) by(now);

@@ -46,6 +46,9 @@ public:
     // Jobs to ask for: the free slots, and what they will start in the next 50 ms at the measured rate, so that a
     // second round trip can be on its way while the jobs of the first run. None of these while 32 MiB of args wait.
     int wanted(const Load& load, Time now) const;
+    // What of it a round asks for that goes out now: nothing while most of what was claimed ahead is still there. Small
+    // claims cut rows, which costs more than the jobs.
+    int asks(const Load& load, Time now) const;
     // When the next round is due; nullopt: not before something changes. Under load two may be on their way.
     std::optional<Time> due(const Load& load, Time now) const;
 
@@ -53,6 +56,8 @@ public:
     // a round on its way brings more. An idle worker's latency must not pay for it.
     bool may_linger(const Load& load) const { return load.startable > 0 || (load.rounds > 0 && !is_hungry()); }
 
+    // A round goes out.
+    void sent(Time now) { sent_ = now; }
     // A claim goes out: what wakes from now on is for the next.
     void asked() { woken_ = false; }
     // It brought so many of the jobs it asked for.
@@ -74,6 +79,7 @@ private:
     int jobs_in(std::chrono::milliseconds time, Time now) const;
 
     PacingSettings settings_;
+    Time sent_{};  // the last round
     Time next_poll_{};
     std::chrono::milliseconds backoff_{0};  // 0 while claims come back full
     bool woken_ = true;

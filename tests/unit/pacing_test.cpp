@@ -160,6 +160,33 @@ TEST_CASE("Pacing refills before the line runs dry while claims come back full",
     CHECK(pacing.is_hungry());
 }
 
+TEST_CASE("Pacing does not top up a line that is more than half full", "[worker][pacing]") {
+    Pacing pacing({.slots = 10, .prefetch = 4'000});
+    pacing.started(0, now - 1s);
+    pacing.started(4'000, now);  // in a second: 200 jobs in the next 50 ms
+    pacing.asked();
+    pacing.claimed(10, 10, now);
+    CHECK(pacing.asks({.running = 10, .unstarted = 101, .startable = 101}, now) == 0);
+    CHECK(pacing.asks({.running = 10, .unstarted = 100, .startable = 100}, now) == 100);
+    CHECK(pacing.asks({.running = 9}, now) == 201);
+    pacing.wake();
+    CHECK(pacing.asks({.running = 10, .unstarted = 150, .startable = 150}, now) == 50);
+    // Much is asked for whatever the line holds: a second round is on its way.
+    pacing.asked();
+    pacing.started(50'000, now + 1s);
+    CHECK(pacing.asks({.running = 10, .unstarted = 800, .startable = 800}, now + 1s) == 1'000);
+}
+
+TEST_CASE("Pacing lets rows that grow old one after the other go together", "[worker][pacing]") {
+    Pacing pacing(settings);
+    pacing.asked();
+    pacing.claimed(10, 10, now);
+    pacing.sent(now);
+    const Load load{.running = 10, .unstarted = 90, .startable = 90, .outcomes = 1, .outcomes_since = now - 4ms};
+    CHECK(pacing.due(load, now) == now + 2'500us);
+    CHECK(pacing.due({.running = 9, .outcomes = 1, .outcomes_since = now}, now) == now);
+}
+
 TEST_CASE(
     "Pacing sends a second round beside the first only for much work, while claims come back full", "[worker][pacing]"
 ) {
