@@ -147,6 +147,52 @@ TEST_CASE("a cancelled statement ends at once, on the server too, and its connec
     });
 }
 
+// Else the server would have one connection more than the budget says, for as long as nobody answers.
+TEST_CASE("a pool that is full opens none before the server let go of a cancelled one", "[db][pool][deadline]") {
+    SilenceBed bed;
+    asio::io_context context;
+    db::PoolSettings one;
+    one.pool_size = 1;
+    one.max_overflow = 0;
+    db::ConnectionSettings through = bed.through();
+    through.statement_timeout = 60s;
+    db::Pool pool(context.get_executor(), through, one);
+    run(context, [&]() -> awaitable<> {
+        std::optional<db::ErrorKind> kind;
+        bool served = false;
+        const auto work = [&]() -> awaitable<> {
+            db::Session session = co_await pool.checkout();
+            kind = co_await failure_of([&] { return session.execute(sleep_sql); });
+        };
+        const auto wait = [&]() -> awaitable<> {
+            const db::Session session = co_await pool.checkout();
+            served = true;
+        };
+        asio::steady_timer timer(context);
+        const auto until = [&](auto holds) -> awaitable<> {
+            while (!holds()) {
+                timer.expires_after(1ms);
+                co_await timer.async_wait(asio::use_awaitable);
+            }
+        };
+        asio::cancellation_signal signal;
+        asio::co_spawn(context, work(), asio::bind_cancellation_slot(signal.slot(), asio::detached));
+        co_await until([&] { return asleep(bed.database) == 1; });
+        asio::co_spawn(context, wait(), asio::detached);
+        co_await until([&] { return pool.stats().waiting == 1; });
+        bed.network.black_hole();  // so that the request to cancel is not answered
+        signal.emit(asio::cancellation_type::terminal);
+        co_await until([&] { return kind.has_value(); });
+        CHECK(pool.stats().waiting == 1);
+        CHECK(pool.stats().checked_out == 1);
+        CHECK(closed(pool.stats(), db::CloseReason::dirty) == 0);
+        bed.network.pass();
+        co_await until([&] { return served; });
+        CHECK(closed(pool.stats(), db::CloseReason::dirty) == 1);
+        CHECK(pool.stats().opened == 2);
+    });
+}
+
 TEST_CASE("a cancelled COPY ends while the other side takes nothing", "[db][copy][deadline]") {
     SilenceBed bed;
     asio::io_context context;
