@@ -37,7 +37,7 @@ Engine::Engine(EngineParts parts)
            jittered(quiet_polls * parts.config.worker.poll),
            parts.config.worker.linger}
       ),
-      abandoned_(2 * (parts.config.database.connection.statement_timeout + parts.config.database.connection.grace)),
+      abandoned_(Abandoned::patience(parts.config.database.connection)),
       random_(std::random_device{}()),
       suspect_turn_(between_one_and_two(suspect_patience)) {
     for (const std::string& name : parts.registry.names()) {
