@@ -130,10 +130,16 @@ TEST_CASE("a pooler that is not configured is named, whether it passes start-up 
         const PgBouncer narrow(server_folder(), {.pool_size = 1, .more = "ignore_startup_parameters = options\n"});
         is_named(check(narrow, {}));
         is_named(check(narrow, {}));
-        CHECK_THROWS_WITH(
-            WorkerProcess(narrow.url(test.database.name()), FaultBed::environment(), test.bed.arguments()),
-            Contains("a connection pooler stands in front of the database") && !Contains("waiting for the database")
+        Process worker(
+            TASK_WORKER_BINARY,
+            {"run"},
+            {{"DATABASE_URL", narrow.url(test.database.name())}, {"TASK_WORKER_HTTP_LISTEN", "127.0.0.1:0"}}
         );
+        CHECK_THAT(
+            worker.wait_for_line("a connection pooler stands in front of the database"),
+            !Contains("the database cannot be reached")
+        );
+        CHECK_THAT(worker.output(), !Contains("waiting for the database"));
     }
     SECTION("it is sent none") {
         is_named(check(test.pooler, {{"DB_STATEMENT_TIMEOUT", "0"}}));

@@ -68,7 +68,7 @@ asio::awaitable<int> look(db::Session& session, const Config& config, Found& fou
     found.server_version = fmt::format("{}.{}", version / 10'000, version % 10'000);
     found.hidden_pooler =
         config.database.connection.pooler == db::Pooler::none && co_await db::is_behind_pooler(session);
-    if (!session.connection().is_usable()) co_return exit_ok;  // that was how it was noticed
+    if (found.hidden_pooler) co_return exit_ok;  // what is prepared for this client may meet what others prepared
     found.schema = co_await db::read_schema_state(session);
     found.next_worker = db::own_connections(config.database.pool);
     if (found.schema == db::SchemaState::current) {
