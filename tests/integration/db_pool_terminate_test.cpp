@@ -42,7 +42,7 @@ private:
     std::vector<std::int64_t> pids_;
 };
 
-// Ends up to three sessions at a time, idle or at work, each time until their processes are gone.
+// Ends up to three idle sessions at a time, and knows when their processes are gone.
 class Terminator {
 public:
     Terminator(const TestDatabase& database, Graveyard& graveyard)
@@ -67,9 +67,11 @@ public:
     Terminator& operator=(const Terminator&) = delete;
 
 private:
+    // Those that lie in the pool: one that dies at work is noticed by its statement.
     static constexpr const char* terminate =
-        "select pid from (select pid from pg_stat_activity where datname = current_database() and state <> '' and "
-        "pid <> pg_backend_pid() order by random() limit 3) victims where pg_terminate_backend(pid)";
+        "select pid from (select pid from pg_stat_activity where datname = current_database() and state = 'idle' and "
+        "state_change < clock_timestamp() - interval '2 ms' order by random() limit 3) victims where "
+        "pg_terminate_backend(pid)";
 
     std::atomic<bool> stop_ = false;
     std::future<void> done_;
@@ -80,10 +82,11 @@ private:
 TEST_CASE("pool_pre_ping: while backends are terminated under load no dead session is lent", "[db][pool][setting]") {
     if (skipped_without_direct("it needs server processes of its own")) return;
     constexpr std::size_t wanted = 40;
+    constexpr int busy = 4;  // without a pause
     constexpr int callers = 12;
     db::PoolSettings settings;
-    settings.pool_size = 4;
-    settings.max_overflow = 4;
+    settings.pool_size = callers;
+    settings.max_overflow = 0;
     PoolFixture fixture(settings, Route::direct);
     Graveyard graveyard;
     int working = callers;
@@ -110,9 +113,9 @@ TEST_CASE("pool_pre_ping: while backends are terminated under load no dead sessi
     };
     Terminator terminator(fixture.database, graveyard);
     fixture.run([&]() -> awaitable<> {
-        // From without a pause to seldom enough that connections lie idle.
+        // The others come all at once, and seldom enough that what they need lies idle, and dies, in between.
         for (int i = 0; i < callers; ++i) {
-            boost::asio::co_spawn(fixture.context, work(std::chrono::milliseconds(i * i)), boost::asio::detached);
+            boost::asio::co_spawn(fixture.context, work(i < busy ? 0ms : 40ms), boost::asio::detached);
         }
         co_await fixture.until([&](const db::PoolStats&) {
             terminator.check();
