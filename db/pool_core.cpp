@@ -242,8 +242,12 @@ asio::awaitable<void> PoolCore::test(
 }
 
 asio::awaitable<void> PoolCore::leave(std::shared_ptr<PoolCore>, std::unique_ptr<Connection> connection, Slot slot) {
+    const auto counts = [&] {  // at the end it closes without us
+        const std::lock_guard lock(mutex_);
+        return connection->is_being_cancelled() && !state_.is_shut_down();
+    };
     asio::steady_timer timer(executor_);
-    while (connection->is_being_cancelled()) {
+    while (counts()) {
         timer.expires_after(leave_look);
         co_await timer.async_wait(asio::use_awaitable);
     }
