@@ -1,6 +1,6 @@
 # What `cmake --install` installs: the program with its link, and headers, libraries and a CMake package for programs
-# with handlers of their own: find_package(task-worker), target task-worker::worker. Each room is a component, which needs
-# those before it and their packages alone: find_package(task-worker COMPONENTS db) for the connection pool.
+# with handlers of their own: find_package(task-worker), target task-worker::worker. Each room is a component, which
+# needs those before it and their packages alone: find_package(task-worker COMPONENTS db) for the connection pool.
 include(CMakePackageConfigHelpers)
 
 install(TARGETS task-worker RUNTIME)

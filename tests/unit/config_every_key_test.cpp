@@ -29,7 +29,8 @@ std::vector<Row> rows(const std::string& folder) {
     using C = const Config;
     // clang-format off
     return {
-        {"environment", "ENVIRONMENT", "test", "test", [](C& c) { return c.environment == Environment::test; }, with_url},
+        {"environment", "ENVIRONMENT", "test", "test",
+         [](C& c) { return c.environment == Environment::test; }, with_url},
         {"migrate_on_start", "TASK_WORKER_MIGRATE_ON_START", "true", "true", [](C& c) { return c.migrate_on_start; }},
         {"allow", "TASK_WORKER_ALLOW", "echo", "echo", [](C& c) { return is_allowed(c, "echo"); }},
 
