@@ -1,5 +1,6 @@
 # What `cmake --install` installs: the program with its link, and headers, libraries and a CMake package for programs
-# with handlers of their own: find_package(task-worker), target task-worker::worker.
+# with handlers of their own: find_package(task-worker), target task-worker::worker. Each room is a component, which
+# needs those before it and their packages alone: find_package(task-worker COMPONENTS db) for the connection pool.
 include(CMakePackageConfigHelpers)
 
 install(TARGETS task-worker RUNTIME)
@@ -7,13 +8,14 @@ install(CODE "
     execute_process(COMMAND \${CMAKE_COMMAND} -E create_symlink task-worker
         \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/enqueue\")")
 
-install(TARGETS db queue jobs worker asio EXPORT task-worker ARCHIVE)
+set(package ${CMAKE_INSTALL_LIBDIR}/cmake/task-worker)
+install(TARGETS asio EXPORT task-worker-db)
 foreach(room db queue jobs worker)
+    install(TARGETS ${room} EXPORT task-worker-${room} ARCHIVE)
+    install(EXPORT task-worker-${room} NAMESPACE task-worker:: DESTINATION ${package})
     install(DIRECTORY ${room} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/task-worker FILES_MATCHING PATTERN "*.hpp")
 endforeach()
 
-set(package ${CMAKE_INSTALL_LIBDIR}/cmake/task-worker)
-install(EXPORT task-worker NAMESPACE task-worker:: FILE task-worker-targets.cmake DESTINATION ${package})
 configure_package_config_file(cmake/task-worker-config.cmake.in task-worker-config.cmake INSTALL_DESTINATION ${package})
 write_basic_package_version_file(task-worker-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES

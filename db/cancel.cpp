@@ -45,7 +45,7 @@ void Cancel::Deleter::operator()(PGconn* connection) const {
     PQfinish(connection);
 }
 
-Cancel::Cancel(PGcancel* request) : request_(request) {}
+Cancel::Cancel(PGcancel* request) : request_(request), until_(std::chrono::steady_clock::now() + longest_answer) {}
 
 std::shared_ptr<Cancel> Cancel::send(PGconn* connection) {
     if (PQstatus(connection) != CONNECTION_OK || threads().waiting >= most_waiting) return nullptr;
@@ -71,12 +71,17 @@ void Cancel::end() {
     lock.unlock();  // closing it writes to the network
 }
 
+bool Cancel::has_ended() const {
+    const std::lock_guard lock(mutex_);
+    return ended_ || std::chrono::steady_clock::now() >= until_;
+}
+
 void Cancel::close_after(std::unique_ptr<PGconn, Deleter> connection) {
     const std::lock_guard lock(mutex_);
     if (ended_) return;                                                             // closes it
     PQsetNoticeReceiver(connection.get(), [](void*, const PGresult*) {}, nullptr);  // who listened is gone
     closing_ = std::move(connection);
-    const auto timer = std::make_shared<asio::steady_timer>(threads().pool, longest_answer);
+    const auto timer = std::make_shared<asio::steady_timer>(threads().pool, until_);
     timer->async_wait([timer, self = shared_from_this()](boost::system::error_code) { self->end(); });
 }
 

@@ -5,6 +5,7 @@
 //
 // Thread: any.
 
+#include <chrono>
 #include <memory>
 #include <mutex>
 
@@ -24,6 +25,8 @@ public:
     static std::shared_ptr<Cancel> send(pg_conn* connection);
     explicit Cancel(pg_cancel* request);
 
+    // Whether the request was answered, or has had its time.
+    bool has_ended() const;
     // Closes the connection as soon as the request was answered, or has had its time.
     void close_after(std::unique_ptr<pg_conn, Deleter> connection);
 
@@ -32,7 +35,8 @@ private:
     void end();
 
     const std::unique_ptr<pg_cancel, Deleter> request_;
-    std::mutex mutex_;  // guards all below
+    const std::chrono::steady_clock::time_point until_;
+    mutable std::mutex mutex_;  // guards all below
     std::unique_ptr<pg_conn, Deleter> closing_;
     bool ended_ = false;
 };

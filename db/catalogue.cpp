@@ -1,5 +1,10 @@
 #include "db/catalogue.hpp"
 
+#include "db/connection.hpp"
+#include "db/error.hpp"
+
+#include <cstdint>
+
 namespace asio = boost::asio;
 
 namespace db {
@@ -24,9 +29,14 @@ asio::awaitable<ServerLimits> read_server_limits(Session& session) {
     co_return ServerLimits{rows.front().get<int>(0), rows.front().get<int>(1)};
 }
 
-asio::awaitable<std::int64_t> read_backend_pid(Session& session) {
-    const Rows rows = co_await session.execute(read_backend_pid_sql);
-    co_return rows.front().get<std::int64_t>(0);
+asio::awaitable<bool> is_behind_pooler(Session& session) {
+    try {
+        const Rows rows = co_await session.execute(read_backend_pid_sql);
+        co_return rows.front().get<std::int64_t>(0) != session.connection().backend_pid();
+    } catch (const Error& error) {
+        if (error.sqlstate() == "42P05" || error.sqlstate() == "26000") co_return true;
+        throw;
+    }
 }
 
 }  // namespace db

@@ -6,8 +6,6 @@
 
 #include <boost/asio/awaitable.hpp>
 
-#include <cstdint>
-
 namespace db {
 
 struct ServerLimits {
@@ -18,9 +16,9 @@ struct ServerLimits {
 // Throws: db::Error.
 boost::asio::awaitable<ServerLimits> read_server_limits(Session& session);
 
-// The process id of the server process that answers. Behind a pooler it is not what the login said
-// (Connection::backend_pid), which is how a pooler is noticed.
-// Throws: db::Error.
-boost::asio::awaitable<std::int64_t> read_backend_pid(Session& session);
+// Asks which server process answers, and whether it is the one of the login: behind a pooler it is not. Another sign is
+// a prepared statement that is there before this session prepared it, or is not there afterwards; the session is then
+// of no use any more. Throws: db::Error.
+boost::asio::awaitable<bool> is_behind_pooler(Session& session);
 
 }  // namespace db

@@ -86,6 +86,9 @@ public:
     // Whether the next exchange can work: connected, and nothing left over. No system call.
     bool is_usable() const;
     bool is_lost() const;  // the server or the way to it is gone; other unusable connections say nothing of it
+    // Of no use any more, and not gone yet: it closes when the server has answered the request to cancel, 2 s later at
+    // most.
+    bool is_being_cancelled() const { return cancel_ && !cancel_->has_ended(); }
     bool in_transaction() const;
     // A system call, no round trip: the server closed or wrote something while nobody asked.
     bool has_unread_input() const;

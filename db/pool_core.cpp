@@ -26,10 +26,13 @@ using Condition = PoolState::Condition;
 constexpr std::chrono::milliseconds ping_limit{1'000};
 constexpr std::chrono::milliseconds reset_limit{5'000};
 constexpr std::chrono::microseconds answer_counts{100};  // as a look at the socket
+// Asked, not told: a request that ends when the pool and its executor are gone must find nobody.
+constexpr std::chrono::milliseconds leave_look{10};
 const Statement ping_statement{"ping", "select 1"};
 
 Condition condition_of(const Connection& connection) {
     if (connection.is_lost()) return Condition::lost;
+    if (connection.is_being_cancelled()) return Condition::leaving;
     if (!connection.is_usable()) return Condition::spent;
     return connection.in_transaction() ? Condition::dirty : Condition::clean;
 }
@@ -48,7 +51,7 @@ PoolCore::PoolCore(asio::any_io_executor executor, ConnectionSettings connection
       hooks_(std::make_shared<const Hooks>(std::move(hooks))),
       state_(pool, std::random_device{}()),
       connections_(static_cast<std::size_t>(pool.pool_size + pool.max_overflow)),
-      loans_(connections_.size()),
+      holders_(connections_.size()),
       wait_timer_(executor_),
       upkeep_timer_(executor_),
       drain_timer_(executor_) {}
@@ -73,13 +76,12 @@ std::optional<Session> PoolCore::take(Clock::time_point now, std::source_locatio
     if (may_be_dead(*connections_[*slot], now)) {
         PoolState::Actions actions;
         state_.found_suspicious(*slot, actions);
-        perform(actions, now, lock);
+        perform(actions, lock);
         return std::nullopt;
     }
     std::unique_ptr<Connection> connection = std::move(connections_[*slot]);
-    loans_[*slot] = {now, where};
+    holders_[*slot] = where;
     lock.unlock();
-    if (hooks_->on_checkout) hooks_->on_checkout({});
     return Session(std::move(connection), shared_from_this(), *slot);
 }
 
@@ -95,9 +97,7 @@ asio::awaitable<Session> PoolCore::checkout(std::source_location where) {
             initiate, asio::as_tuple(asio::deferred)
         );
     if (std::get<0>(answer)) std::rethrow_exception(std::get<0>(answer));
-    Session session(std::unique_ptr<Connection>(std::get<1>(answer)), self, std::get<2>(answer));
-    if (hooks_->on_checkout) hooks_->on_checkout(Clock::now() - started);
-    co_return session;
+    co_return Session(std::unique_ptr<Connection>(std::get<1>(answer)), self, std::get<2>(answer));
 }
 
 void PoolCore::join_line(Caller&& caller, Clock::time_point started, std::source_location where) {
@@ -111,7 +111,7 @@ void PoolCore::join_line(Caller&& caller, Clock::time_point started, std::source
     }
     waiters_.push_back({ticket, std::move(caller), started + settings_.pool_timeout, where});
     start_wait_timer();
-    perform(actions, started, lock);
+    perform(actions, lock);
 }
 
 // Never in place: who gives a session back must not run what another does with it.
@@ -131,7 +131,7 @@ void PoolCore::complete(Caller&& caller, std::exception_ptr error, std::unique_p
 }
 
 // Carries out the actions; unlocks.
-void PoolCore::perform(PoolState::Actions& actions, Clock::time_point now, Lock& lock) {
+void PoolCore::perform(PoolState::Actions& actions, Lock& lock) {
     struct Done {
         Caller caller;
         std::exception_ptr error;
@@ -146,7 +146,7 @@ void PoolCore::perform(PoolState::Actions& actions, Clock::time_point now, Lock&
         switch (action.kind) {
             case Kind::lend: {
                 Waiter waiter = take_waiter(action.ticket);
-                loans_[action.slot] = {now, waiter.where};
+                holders_[action.slot] = waiter.where;
                 done.push_back({std::move(waiter.caller), nullptr, std::move(connection), action.slot});
                 break;
             }
@@ -160,6 +160,9 @@ void PoolCore::perform(PoolState::Actions& actions, Clock::time_point now, Lock&
             case Kind::reset:
                 work.push_back(test(shared_from_this(), std::move(connection), action.slot, action.kind == Kind::reset)
                 );
+                break;
+            case Kind::leave:
+                work.push_back(leave(shared_from_this(), std::move(connection), action.slot));
                 break;
             case Kind::close:
                 closing.push_back(std::move(connection));
@@ -181,11 +184,9 @@ void PoolCore::give_back(std::unique_ptr<Connection> connection, Slot slot) {
     if (condition == Condition::clean && !waiters_.empty() && may_be_dead(*connection, now)) {
         condition = Condition::suspect;
     }
-    const auto held = now - loans_[slot].since;
     connections_[slot] = std::move(connection);
     state_.returned(slot, condition, now, actions);
-    perform(actions, now, lock);
-    if (hooks_->on_return) hooks_->on_return(held);
+    perform(actions, lock);
 }
 
 asio::awaitable<void> PoolCore::open(std::shared_ptr<PoolCore>, Slot slot) {
@@ -193,9 +194,10 @@ asio::awaitable<void> PoolCore::open(std::shared_ptr<PoolCore>, Slot slot) {
     std::exception_ptr failure;
     try {
         connection = co_await Connection::open(executor_, connection_settings_, hooks_);
+        if (hooks_->on_connect) hooks_->on_connect(nullptr);
     } catch (const Error& error) {
         failure = std::current_exception();
-        if (hooks_->on_connect_failure) hooks_->on_connect_failure(error);
+        if (hooks_->on_connect) hooks_->on_connect(&error);
     } catch (...) {
         failure = std::current_exception();
     }
@@ -210,7 +212,7 @@ asio::awaitable<void> PoolCore::open(std::shared_ptr<PoolCore>, Slot slot) {
         state_.open_failed(slot, now, actions);
     }
     plan_upkeep(now);
-    perform(actions, now, lock);
+    perform(actions, lock);
 }
 
 asio::awaitable<void> PoolCore::test(
@@ -236,7 +238,24 @@ asio::awaitable<void> PoolCore::test(
     Lock lock(mutex_);
     connections_[slot] = std::move(connection);
     state_.tested(slot, *condition, now, actions);
-    perform(actions, now, lock);
+    perform(actions, lock);
+}
+
+asio::awaitable<void> PoolCore::leave(std::shared_ptr<PoolCore>, std::unique_ptr<Connection> connection, Slot slot) {
+    const auto counts = [&] {  // at the end it closes without us
+        const std::lock_guard lock(mutex_);
+        return connection->is_being_cancelled() && !state_.is_shut_down();
+    };
+    asio::steady_timer timer(executor_);
+    while (counts()) {
+        timer.expires_after(leave_look);
+        co_await timer.async_wait(asio::use_awaitable);
+    }
+    PoolState::Actions actions;
+    Lock lock(mutex_);
+    connections_[slot] = std::move(connection);
+    state_.left(slot, Clock::now(), actions);
+    perform(actions, lock);
 }
 
 void PoolCore::shut_down() {
@@ -245,7 +264,7 @@ void PoolCore::shut_down() {
     if (!state_.is_shut_down()) state_.shut_down(actions);
     wait_timer_.cancel();
     upkeep_timer_.cancel();
-    perform(actions, Clock::now(), lock);
+    perform(actions, lock);
 }
 
 asio::awaitable<void> PoolCore::drain(Clock::time_point deadline) {

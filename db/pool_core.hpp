@@ -55,10 +55,6 @@ private:
         Clock::time_point deadline;
         std::source_location where;
     };
-    struct Loan {
-        Clock::time_point since{};
-        std::source_location where;
-    };
     using Lock = std::unique_lock<std::mutex>;
     using ContextQueue = decltype(boost::asio::require(
         std::declval<boost::asio::io_context::executor_type>(), boost::asio::execution::blocking.never
@@ -68,11 +64,14 @@ private:
     std::optional<Waiter> remove_waiter(PoolState::Ticket ticket);
     Waiter take_waiter(PoolState::Ticket ticket);
     void join_line(Caller&& caller, Clock::time_point started, std::source_location where);
-    void perform(PoolState::Actions& actions, Clock::time_point now, Lock& lock);
-    // Both hold `self` from before they start until they end.
+    void perform(PoolState::Actions& actions, Lock& lock);
+    // They hold `self` from before they start until they end.
     boost::asio::awaitable<void> open(std::shared_ptr<PoolCore> self, Slot slot);
     boost::asio::awaitable<void> test(
         std::shared_ptr<PoolCore> self, std::unique_ptr<Connection> connection, Slot slot, bool reset
+    );
+    boost::asio::awaitable<void> leave(
+        std::shared_ptr<PoolCore> self, std::unique_ptr<Connection> connection, Slot slot
     );
     void complete(Caller&& caller, std::exception_ptr error, std::unique_ptr<Connection> connection = {}, Slot slot = 0)
         const;
@@ -93,7 +92,7 @@ private:
     mutable std::mutex mutex_;  // guards all below
     PoolState state_;
     std::vector<std::unique_ptr<Connection>> connections_;  // by slot; null while lent, opening or tested
-    std::vector<Loan> loans_;                               // by slot; of lent ones
+    std::vector<std::source_location> holders_;             // by slot; of lent ones
     std::deque<Waiter> waiters_;                            // in the order of their tickets
     std::exception_ptr connect_error_;                      // of the last attempt, null when it succeeded
     boost::asio::steady_timer wait_timer_;

@@ -1,7 +1,6 @@
 #include "db/pool_state.hpp"
 
 #include <algorithm>
-#include <stdexcept>
 
 namespace db {
 
@@ -30,13 +29,31 @@ int PoolState::extra() const {
 std::optional<PoolState::Slot> PoolState::take(Time now) {
     if (shut_down_ || free_.empty() || !line_.empty()) return std::nullopt;
     const Slot slot = free_.back();
-    Place& place = places_[slot];
+    const Place& place = places_[slot];
     if (is_expired(place, now) || needs_test(place, now)) return std::nullopt;
     free_.pop_back();
+    lend(slot, now, now);
+    return slot;
+}
+
+void PoolState::lend(Slot slot, Time since, Time now) {
+    Place& place = places_[slot];
     place.use = Use::lent;
+    place.lent_at = now;
     ++lent_;
     ++counters_.checkouts;
-    return slot;
+    counters_.waits.add(now - since);
+}
+
+std::optional<PoolState::Time> PoolState::lent_since(Slot slot) const {
+    if (places_[slot].use != Use::lent) return std::nullopt;
+    return places_[slot].lent_at;
+}
+
+PoolState::Ticket PoolState::first_waiter() {
+    const Ticket ticket = line_.front().ticket;
+    line_.pop_front();
+    return ticket;
 }
 
 PoolState::Ticket PoolState::wait(Time now, Actions& actions) {
@@ -45,14 +62,14 @@ PoolState::Ticket PoolState::wait(Time now, Actions& actions) {
         actions.push_back({Kind::fail, 0, ticket});
         return ticket;
     }
-    line_.push_back(ticket);
+    line_.push_back({ticket, now});
     serve_waiters(now, actions);
     return ticket;
 }
 
 bool PoolState::leave(Ticket ticket, bool timed_out) {
-    const auto found = std::ranges::lower_bound(line_, ticket);  // tickets only grow
-    if (found == line_.end() || *found != ticket) return false;
+    const auto found = std::ranges::lower_bound(line_, ticket, {}, &Waiting::ticket);  // tickets only grow
+    if (found == line_.end() || found->ticket != ticket) return false;
     line_.erase(found);
     if (timed_out) ++counters_.timeouts;
     return true;
@@ -66,14 +83,11 @@ void PoolState::available(Slot slot, Time now, Actions& actions) {
         close(slot, CloseReason::recycled, actions);
         serve_waiters(now, actions);
     } else if (!line_.empty()) {
-        place.use = Use::lent;
-        ++lent_;
-        ++counters_.checkouts;
-        actions.push_back({Kind::lend, slot, line_.front()});
-        line_.pop_front();
+        lend(slot, line_.front().since, now);
+        actions.push_back({Kind::lend, slot, first_waiter()});
     } else if (place.replaced) {
         close(slot, CloseReason::recycled, actions);
-    } else if (open_ - extra() > settings_.pool_size) {
+    } else if (open_ - leaving_ - extra() > settings_.pool_size) {
         close(slot, CloseReason::overflow, actions);
     } else {
         place.use = Use::free;
@@ -122,6 +136,12 @@ void PoolState::start_test(Slot slot, Kind kind, Actions& actions) {
     actions.push_back({kind, slot});
 }
 
+void PoolState::start_leaving(Slot slot, Actions& actions) {
+    places_[slot].use = Use::leaving;
+    ++leaving_;
+    actions.push_back({Kind::leave, slot});
+}
+
 void PoolState::serve_waiters(Time now, Actions& actions) {
     // Those on their way or under test will serve somebody: more are needed only for those left over.
     const auto unserved = [this] { return opening_ + testing_ < static_cast<int>(line_.size()); };
@@ -143,8 +163,12 @@ void PoolState::returned(Slot slot, Condition condition, Time now, Actions& acti
     Place& place = places_[slot];
     --lent_;
     place.used_at = now;
+    counters_.holds.add(now - place.lent_at);
     if (condition == Condition::lost) {
         lose(slot, now, actions);
+    } else if (condition == Condition::leaving) {
+        start_leaving(slot, actions);
+        serve_waiters(now, actions);
     } else if (condition == Condition::spent || place.opened_at < valid_from_) {
         close(slot, condition == Condition::spent ? CloseReason::dirty : CloseReason::invalid, actions);
         serve_waiters(now, actions);
@@ -158,6 +182,7 @@ void PoolState::returned(Slot slot, Condition condition, Time now, Actions& acti
 void PoolState::found_suspicious(Slot slot, Actions& actions) {
     --lent_;
     --counters_.checkouts;
+    counters_.waits.remove({});
     start_test(slot, Kind::test, actions);
 }
 
@@ -179,6 +204,7 @@ void PoolState::opened(Slot slot, Time now, Actions& actions) {
 void PoolState::open_failed(Slot slot, Time now, Actions& actions) {
     --opening_;
     --open_;
+    ++counters_.connect_failures;
     places_[slot].use = Use::empty;
     empty_.push_back(slot);
     back_off(now);
@@ -190,8 +216,7 @@ void PoolState::open_failed(Slot slot, Time now, Actions& actions) {
     // Whoever can hope for nothing else learns the reason at once; at least the one for whom this was opened.
     const int hopes = opening_ + testing_;
     while (!line_.empty() && (first || (lent_ == 0 && static_cast<int>(line_.size()) > hopes))) {
-        actions.push_back({Kind::fail, 0, line_.front()});
-        line_.pop_front();
+        actions.push_back({Kind::fail, 0, first_waiter()});
         first = false;
     }
     serve_waiters(now, actions);
@@ -202,6 +227,9 @@ void PoolState::tested(Slot slot, Condition condition, Time now, Actions& action
     Place& place = places_[slot];
     if (condition == Condition::lost) {
         lose(slot, now, actions);
+    } else if (condition == Condition::leaving) {
+        start_leaving(slot, actions);
+        serve_waiters(now, actions);
     } else if (condition != Condition::clean) {
         close(slot, CloseReason::dirty, actions);
         serve_waiters(now, actions);
@@ -212,10 +240,15 @@ void PoolState::tested(Slot slot, Condition condition, Time now, Actions& action
     }
 }
 
+void PoolState::left(Slot slot, Time now, Actions& actions) {
+    --leaving_;
+    close(slot, CloseReason::dirty, actions);
+    serve_waiters(now, actions);
+}
+
 void PoolState::shut_down(Actions& actions) {
     shut_down_ = true;
-    for (const Ticket ticket : line_) actions.push_back({Kind::fail, 0, ticket});
-    line_.clear();
+    while (!line_.empty()) actions.push_back({Kind::fail, 0, first_waiter()});
     while (!free_.empty()) {
         const Slot slot = free_.back();
         free_.pop_back();
@@ -231,38 +264,6 @@ PoolStats PoolState::stats() const {
     stats.overflow = std::max(0, open_ - settings_.pool_size);
     stats.waiting = static_cast<int>(line_.size());
     return stats;
-}
-
-void PoolState::check_invariants() const {
-    const auto rule = [](bool holds, const char* text) {
-        if (!holds) throw std::logic_error(text);
-    };
-    const auto count = [&](auto is) { return static_cast<int>(std::ranges::count_if(places_, is)); };
-    const auto used = [&](Use use) { return count([use](const Place& place) { return place.use == use; }); };
-    const int waiting = static_cast<int>(line_.size());
-    rule(used(Use::free) == static_cast<int>(free_.size()), "free slots are in the free list");
-    rule(used(Use::empty) == static_cast<int>(empty_.size()), "empty slots are in the empty list");
-    rule(used(Use::opening) == opening_, "opening is counted");
-    rule(used(Use::testing) == testing_, "testing is counted");
-    rule(used(Use::lent) == lent_, "lent is counted");
-    rule(count(&Place::replaced) == replaced_, "replaced is counted");
-    rule(open_ == static_cast<int>(places_.size() - empty_.size()), "open is counted");
-    rule(open_ <= settings_.pool_size + settings_.max_overflow, "never more connections than size and overflow");
-    rule(opening_ <= settings_.connecting_limit, "never more connects at once than the limit");
-    rule(static_cast<int>(free_.size()) <= settings_.pool_size, "overflow connections are closed on return");
-    rule(!shut_down_ || (line_.empty() && free_.empty()), "a pool that is shut down keeps nothing");
-    rule(free_.empty() || opening_ + testing_ >= waiting, "nobody waits for nothing while a connection is free");
-    rule(
-        opening_ + testing_ >= waiting || empty_.empty() || opening_ == settings_.connecting_limit || failures_ > 0,
-        "a connection is on its way to each waiter, unless the pool is full, at its limit of connects, or these fail"
-    );
-    for (const Slot slot : free_) {
-        rule(places_[slot].opened_at >= valid_from_, "no free connection is older than a loss");
-        rule(!places_[slot].replaced, "no free connection has been replaced");
-    }
-    if (!replacement_) return;
-    rule(places_[replacement_->fresh].use == Use::opening, "a replacement is being opened");
-    rule(!replacement_->old || places_[*replacement_->old].use != Use::empty, "what is to be replaced is open");
 }
 
 }  // namespace db

@@ -32,6 +32,7 @@ public:
             open,   // open a connection for the slot, then opened() or open_failed()
             test,   // ask the server whether the connection lives, then tested()
             reset,  // end its transaction, then tested()
+            leave,  // wait until the server let go of it, then left()
             close,  // close the slot's connection
             fail,   // wake the ticket's waiter with the last connect error, or with closed
         };
@@ -48,6 +49,7 @@ public:
         suspect,  // it may be dead: to be tested
         dirty,    // inside a transaction: to be reset; after a reset: it cannot be cleaned
         spent,    // of no use any more by itself; says nothing about others
+        leaving,  // the same, but the server has it until a request to cancel was answered
         lost,     // the server went away: every connection opened before is held to be dead as well
     };
 
@@ -69,6 +71,8 @@ public:
     void open_failed(Slot slot, Time now, Actions& actions);
     // After test or reset: clean when it may be lent.
     void tested(Slot slot, Condition condition, Time now, Actions& actions);
+    // After leave.
+    void left(Slot slot, Time now, Actions& actions);
     // Tries again to connect for those who wait, after a pause; else opens a replacement for a free connection of age,
     // one at a time.
     void upkeep(Time now, Actions& actions);
@@ -79,18 +83,20 @@ public:
 
     PoolStats stats() const;
     bool is_shut_down() const { return shut_down_; }
-    bool is_empty() const { return open_ == 0; }
-    bool is_lent(Slot slot) const { return places_[slot].use == Use::lent; }
+    // Whether nothing is open but what leaves by itself.
+    bool is_empty() const { return open_ == leaving_; }
+    std::optional<Time> lent_since(Slot slot) const;
     // Throws std::logic_error naming the broken rule. For tests, after each event.
     void check_invariants() const;
 
 private:
-    enum class Use : std::uint8_t { empty, opening, free, testing, lent };
+    enum class Use : std::uint8_t { empty, opening, free, testing, lent, leaving };
     struct Place {
         Use use = Use::empty;
         bool replaced = false;  // its replacement is open: to be closed when it is not needed
         Time opened_at{};
         Time used_at{};
+        Time lent_at{};
         Time replace_at{};  // from then on a replacement is opened in the background
         Time expires_at{};  // from then on it is never lent
     };
@@ -100,12 +106,20 @@ private:
         std::optional<Slot> old;  // empty when it was closed meanwhile
     };
 
+    struct Waiting {
+        Ticket ticket;
+        Time since;
+    };
+
+    void lend(Slot slot, Time since, Time now);
     void available(Slot slot, Time now, Actions& actions);  // lends it, keeps it or closes it
     void close(Slot slot, CloseReason reason, Actions& actions);
     void lose(Slot slot, Time now, Actions& actions);
     void serve_waiters(Time now, Actions& actions);
     void start_open(Actions& actions);
     void start_test(Slot slot, Action::Kind kind, Actions& actions);
+    void start_leaving(Slot slot, Actions& actions);
+    Ticket first_waiter();
     void retire_replaced(Slot fresh, Actions& actions);
     bool may_connect(Time now) const;
     void back_off(Time now);
@@ -120,7 +134,7 @@ private:
     std::vector<Place> places_;
     std::vector<Slot> free_;   // last in, first out
     std::vector<Slot> empty_;  // slots without a connection
-    std::deque<Ticket> line_;
+    std::deque<Waiting> line_;
     Ticket last_ticket_ = 0;
     Time valid_from_ = Time::min();  // connections opened before a loss was seen are not lent again
     std::optional<Replacement> replacement_;
@@ -131,6 +145,7 @@ private:
     int opening_ = 0;
     int testing_ = 0;
     int lent_ = 0;
+    int leaving_ = 0;  // open, and of no use any more: counted so that the pool never has more than it may
     int replaced_ = 0;
     std::uint64_t random_;
     bool shut_down_ = false;

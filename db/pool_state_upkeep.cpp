@@ -60,7 +60,8 @@ PoolState::Time PoolState::next_upkeep(Time now) const {
     Time next = next_connect_ > now ? next_connect_ : Time::max();
     if (settings_.pool_recycle.count() == 0) return next;
     for (const Place& place : places_) {
-        if (place.use == Use::empty || place.use == Use::opening || place.replaced) continue;
+        const bool has_age = place.use == Use::free || place.use == Use::testing || place.use == Use::lent;
+        if (!has_age || place.replaced) continue;
         if (place.replace_at > now) {
             next = std::min(next, place.replace_at);
         } else if (place.use == Use::free && !replacement_) {  // any other is looked at when it comes back

@@ -95,18 +95,20 @@ std::exception_ptr PoolCore::reason_to_fail() const {
 
 Error PoolCore::timeout_error(Clock::time_point now) const {
     const PoolStats stats = state_.stats();
-    const Loan* oldest = nullptr;
-    for (std::size_t slot = 0; slot < loans_.size(); ++slot) {
-        if (!state_.is_lent(static_cast<Slot>(slot))) continue;
-        if (oldest == nullptr || loans_[slot].since < oldest->since) oldest = &loans_[slot];
+    const std::source_location* holder = nullptr;
+    auto oldest = Clock::time_point::max();
+    for (std::size_t slot = 0; slot < holders_.size(); ++slot) {
+        const auto since = state_.lent_since(static_cast<Slot>(slot));
+        if (!since || *since >= oldest) continue;
+        oldest = *since;
+        holder = &holders_[slot];
     }
     std::string text = "no database session became free within " + seconds(settings_.pool_timeout) + ": pool_size " +
                        std::to_string(settings_.pool_size) + ", overflow " + std::to_string(stats.overflow) +
                        " of max_overflow " + std::to_string(settings_.max_overflow) + ", checked_out " +
                        std::to_string(stats.checked_out) + ", waiting " + std::to_string(stats.waiting);
-    if (oldest != nullptr) {
-        text += "; the longest holder, " + describe(oldest->where) + ", has had its session for " +
-                seconds(now - oldest->since);
+    if (holder != nullptr) {
+        text += "; the longest holder, " + describe(*holder) + ", has had its session for " + seconds(now - oldest);
     }
     if (connect_error_) text += "; the last attempt to connect failed: " + text_of(connect_error_);
     return Error(
@@ -132,7 +134,7 @@ void PoolCore::do_upkeep() {
     next_upkeep_ = Clock::time_point::max();
     state_.upkeep(now, actions);
     plan_upkeep(now);
-    perform(actions, now, lock);
+    perform(actions, lock);
 }
 
 }  // namespace db

@@ -22,7 +22,7 @@ struct ConnectionSettings {
     std::string url;  // libpq URI or conninfo, already normalised (db/url.hpp)
     Pooler pooler = Pooler::none;
     std::string application_name = "task-worker";
-    std::chrono::milliseconds connect_timeout{10'000};    // one attempt, name lookup and login included
+    std::chrono::milliseconds connect_timeout{10'000};    // of each host; of the first with its name's look-up
     std::chrono::milliseconds statement_timeout{30'000};  // server side; zero means none
     // A call that has no answer this much later than statement_timeout has lost its server: the connection is closed.
     std::chrono::milliseconds grace{5'000};
@@ -37,7 +37,9 @@ struct PoolSettings {
     std::chrono::seconds pool_recycle{3'600};  // age at which a connection is replaced; zero means never
     bool pool_pre_ping = true;
     std::chrono::milliseconds pre_ping_after{5'000};
-    int connecting_limit = 8;  // connections being opened at once
+    // Connections being opened at once, so that a burst does not arrive at the server as a burst of logins. Not a key
+    // of config.yml.
+    int connecting_limit = 8;
 };
 
 // What the layer tells its owner, who logs and counts it. Called on any thread of the executor; must not block.
@@ -46,11 +48,8 @@ struct Hooks {
     std::function<void(std::string_view statement, std::chrono::nanoseconds took, const Error* error)> on_statement;
     // The server sent a notice or a warning.
     std::function<void(std::string_view severity, std::string_view message)> on_notice;
-    // A checkout was granted after waiting so long, or a session came back after being held so long.
-    std::function<void(std::chrono::nanoseconds waited)> on_checkout;
-    std::function<void(std::chrono::nanoseconds held)> on_return;
-    // The pool could not open a connection.
-    std::function<void(const Error& error)> on_connect_failure;
+    // The pool opened a connection, or could not: its error, else null.
+    std::function<void(const Error* error)> on_connect;
 };
 
 }  // namespace db

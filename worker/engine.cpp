@@ -29,7 +29,7 @@ Engine::Engine(EngineParts parts)
       keep_{parts.config.retention.completed.count() > 0, parts.config.retention.cancelled.count() > 0},
       hooks_(context_hooks()),
       pacing_(pacing_settings(parts.config.worker)),
-      abandoned_(2 * (parts.config.database.connection.statement_timeout + parts.config.database.connection.grace)),
+      abandoned_(Abandoned::patience(parts.config.database.connection)),
       random_(std::random_device{}()),
       suspect_turn_(between_one_and_two(suspect_patience)) {
     for (const std::string& name : parts.registry.names()) {

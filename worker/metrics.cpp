@@ -29,13 +29,10 @@ const Buckets& statement_buckets() {
     static const Buckets buckets{0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5, 30};
     return buckets;
 }
-const Buckets& pool_buckets() {
-    static const Buckets buckets{0.00001, 0.0001, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30};
+Buckets attempt_buckets() {
+    Buckets buckets;
+    for (const auto bound : attempt_durations) buckets.push_back(seconds(bound));
     return buckets;
-}
-
-double seconds(std::chrono::nanoseconds duration) {
-    return std::chrono::duration<double>(duration).count();
 }
 
 // Looks names up without making strings of them: once a statement.
@@ -54,18 +51,15 @@ struct StatementMetrics {
 
 void AttemptTally::add(AttemptEnd end, std::chrono::nanoseconds took) {
     ++ended_.at(static_cast<std::size_t>(end));
-    const double time = seconds(took);
-    std::size_t bucket = 0;
-    while (bucket < bounds.size() && time > bounds.at(bucket)) ++bucket;
-    ++took_.at(bucket);
-    sum_ += took;
+    took_.add(took);
 }
 
 void KindMetrics::count(AttemptTally tally) const {
     for (std::size_t end = 0; end < tally.ended_.size(); ++end) {
         finished_.at(end)->Increment(static_cast<double>(tally.ended_.at(end)));
     }
-    duration_->ObserveMultiple({tally.took_.begin(), tally.took_.end()}, seconds(tally.sum_));
+    const auto& counts = tally.took_.counts();
+    duration_->ObserveMultiple({counts.begin(), counts.end()}, seconds(tally.took_.sum()));
 }
 
 struct Metrics::Families {
@@ -106,11 +100,6 @@ struct Metrics::Families {
         counter("rescues_total", "Jobs of dead workers that this leader put back to the line").Add({});
     prometheus::Counter& unknown_kind =
         counter("unknown_kind_total", "Jobs snoozed because this worker has no handler for their kind").Add({});
-    prometheus::Counter& connect_failures =
-        counter("pool_connect_failures_total", "Connections that could not be opened").Add({});
-    prometheus::Histogram& checkout_wait =
-        histogram("pool_checkout_wait_seconds", "Time a caller waited for a session").Add({}, pool_buckets());
-    prometheus::Histogram& hold = histogram("pool_hold_seconds", "Time a session was on loan").Add({}, pool_buckets());
 
     mutable std::mutex mutex;
     std::unordered_map<std::string, StatementMetrics, NameHash, std::equal_to<>> statements;  // guarded by mutex
@@ -135,9 +124,7 @@ Metrics::Metrics(std::string_view version, const std::vector<std::string>& kinds
             series.finished_.at(end) =
                 &families_->jobs_finished.Add({{"kind", kind}, {"outcome", std::string(attempt_end_names.at(end))}});
         }
-        series.duration_ = &families_->job_duration.Add(
-            {{"kind", kind}}, Buckets(AttemptTally::bounds.begin(), AttemptTally::bounds.end())
-        );
+        series.duration_ = &families_->job_duration.Add({{"kind", kind}}, attempt_buckets());
     }
 }
 
@@ -156,11 +143,6 @@ db::Hooks Metrics::hooks() {
         series.duration->Observe(seconds(took));
         if (error != nullptr) series.errors->Increment();
     };
-    hooks.on_checkout = [families](std::chrono::nanoseconds waited) {
-        families->checkout_wait.Observe(seconds(waited));
-    };
-    hooks.on_return = [families](std::chrono::nanoseconds held) { families->hold.Observe(seconds(held)); };
-    hooks.on_connect_failure = [families](const db::Error&) { families->connect_failures.Increment(); };
     return hooks;
 }
 

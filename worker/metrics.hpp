@@ -9,6 +9,7 @@
 // Thread: every member may be called from any thread.
 
 #include "db/budget.hpp"
+#include "db/histogram.hpp"
 #include "db/pool_stats.hpp"
 #include "db/settings.hpp"
 #include "jobs/counters.hpp"
@@ -37,6 +38,25 @@ inline constexpr std::array<std::string_view, 6> attempt_end_names{
     "completed", "retried", "snoozed", "discarded", "cancelled", "released"
 };
 
+// Bounds of job_duration_seconds.
+inline constexpr std::array<std::chrono::milliseconds, 15> attempt_durations{
+    std::chrono::milliseconds(1),
+    std::chrono::milliseconds(5),
+    std::chrono::milliseconds(10),
+    std::chrono::milliseconds(50),
+    std::chrono::milliseconds(100),
+    std::chrono::milliseconds(500),
+    std::chrono::seconds(1),
+    std::chrono::milliseconds(2'500),
+    std::chrono::seconds(5),
+    std::chrono::seconds(10),
+    std::chrono::seconds(30),
+    std::chrono::minutes(1),
+    std::chrono::minutes(5),
+    std::chrono::minutes(15),
+    std::chrono::hours(1),
+};
+
 // Attempts of one kind that ended, counted without an atomic until the next scrape wants to know. Its owner guards it.
 class AttemptTally {
 public:
@@ -45,13 +65,8 @@ public:
 private:
     friend class KindMetrics;
     friend class Metrics;
-    // Upper bounds of job_duration_seconds; one more bucket takes what is longer.
-    static constexpr std::array<double, 15> bounds{
-        0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600
-    };
     std::array<std::uint64_t, attempt_end_names.size()> ended_{};
-    std::array<std::uint64_t, bounds.size() + 1> took_{};
-    std::chrono::nanoseconds sum_{0};
+    db::Histogram<attempt_durations> took_;
 };
 
 // The series of one kind, looked up once.
@@ -117,7 +132,7 @@ public:
     // Set before the first scrape; called by every scrape, before it reads anything else.
     void set_probes(Probes probes);
 
-    // Hooks that count what the pool tells. They must not outlive this object.
+    // Hooks that count statements. They must not outlive this object.
     db::Hooks hooks();
 
     // The series of a kind, or of "other" for one that is not registered. Valid as long as this object.

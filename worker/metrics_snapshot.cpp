@@ -1,6 +1,7 @@
 #include "worker/metrics_snapshot.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace worker {
@@ -35,11 +36,28 @@ MetricFamily counter(std::string_view name, std::string_view help, std::uint64_t
     return one;
 }
 
-double seconds(std::chrono::nanoseconds duration) {
-    return std::chrono::duration<double>(duration).count();
+template <class Durations>
+MetricFamily histogram(std::string_view name, std::string_view help, const Durations& durations) {
+    ClientMetric metric;
+    metric.histogram.sample_count = durations.count();
+    metric.histogram.sample_sum = seconds(durations.sum());
+    std::uint64_t so_far = 0;
+    for (std::size_t i = 0; i < durations.counts().size(); ++i) {
+        so_far += durations.counts().at(i);
+        const bool last = i == durations.bounds.size();
+        const double bound = last ? std::numeric_limits<double>::infinity() : seconds(durations.bounds.at(i));
+        metric.histogram.bucket.push_back({so_far, bound});
+    }
+    MetricFamily one = family(name, help, MetricType::Histogram);
+    one.metric.push_back(std::move(metric));
+    return one;
 }
 
 }  // namespace
+
+double seconds(std::chrono::nanoseconds duration) {
+    return std::chrono::duration<double>(duration).count();
+}
 
 std::string family_name(std::string_view name) {
     return "task_worker_" + std::string(name);
@@ -49,7 +67,7 @@ void append_pool(std::vector<MetricFamily>& families, const db::PoolStats& stats
     families.push_back(gauge("pool_size", "Connections that the pool keeps", stats.size));
     families.push_back(gauge("pool_checked_in", "Connections that are open and free", stats.checked_in));
     families.push_back(
-        gauge("pool_checked_out", "Connections that are lent, or being opened or reset", stats.checked_out)
+        gauge("pool_checked_out", "Connections that are lent, or being opened, reset or cancelled", stats.checked_out)
     );
     families.push_back(gauge("pool_overflow", "Connections open beyond pool_size", stats.overflow));
     families.push_back(gauge("pool_waiting", "Callers in line for a session", stats.waiting));
@@ -57,6 +75,11 @@ void append_pool(std::vector<MetricFamily>& families, const db::PoolStats& stats
     families.push_back(counter("pool_timeouts_total", "Callers that waited longer than pool_timeout", stats.timeouts));
     families.push_back(counter("pool_invalid_total", "Connections found dead", stats.invalid));
     families.push_back(counter("pool_opened_total", "Connections opened", stats.opened));
+    families.push_back(
+        counter("pool_connect_failures_total", "Connections that could not be opened", stats.connect_failures)
+    );
+    families.push_back(histogram("pool_checkout_wait_seconds", "Time a caller waited for a session", stats.waits));
+    families.push_back(histogram("pool_hold_seconds", "Time a session was on loan", stats.holds));
     MetricFamily closed = family("pool_closed_total", "Connections closed, by reason", MetricType::Counter);
     for (std::size_t i = 0; i < db::close_reason_names.size(); ++i) {
         const std::string reason(db::close_reason_names.at(i));

@@ -6,12 +6,14 @@
 
 #include <prometheus/metric_family.h>
 
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace worker {
 
+double seconds(std::chrono::nanoseconds duration);
 std::string family_name(std::string_view name);  // with the prefix that all families share
 
 void append_pool(std::vector<prometheus::MetricFamily>& families, const db::PoolStats& stats);

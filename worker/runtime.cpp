@@ -49,15 +49,12 @@ db::Hooks Process::hooks() {
     hooks.on_notice = [](std::string_view severity, std::string_view message) {
         log(severity == "WARNING" ? LogLevel::warn : LogLevel::info, message, {{"from", "server"}});
     };
-    hooks.on_connect_failure = [this, counted = hooks.on_connect_failure](const db::Error& error) {
-        counted(error);
-        connects_fail_ = true;
-        log_once(connect_trouble_, LogLevel::warn, "cannot connect", {{"error", error.what()}});
-    };
-    // Whoever waited got a connection.
-    hooks.on_checkout = [this, counted = hooks.on_checkout](std::chrono::nanoseconds waited) {
-        if (counted) counted(waited);
-        if (waited.count() > 0 && connects_fail_.exchange(false)) connect_trouble_.clear();
+    hooks.on_connect = [this](const db::Error* error) {
+        if (error == nullptr) {
+            connect_trouble_.clear();
+        } else {
+            log_once(connect_trouble_, LogLevel::warn, "cannot connect", {{"error", error->what()}});
+        }
     };
     if (config_.database.echo) {
         hooks.on_statement = [counted = hooks.on_statement](

@@ -65,7 +65,6 @@ private:
     const jobs::Registry registry_;
     Metrics metrics_;
     SayOnce connect_trouble_;
-    std::atomic<bool> connects_fail_ = false;
     boost::asio::io_context main_;
     boost::asio::io_context control_context_{1};
     db::Pool pool_;

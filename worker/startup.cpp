@@ -33,9 +33,9 @@ bool may_come_back(const db::Error& error) {
     return error.kind() != db::ErrorKind::usage && !error.is_login_refused();
 }
 
-// One session, however long the database takes to come up. It has answered: a PgBouncer lends connections, and refuses
-// their first statement, while the server behind it is away.
-asio::awaitable<db::Session> wait_for_database(db::Pool& pool, const std::atomic<bool>& stopping) {
+// Until a session answers, however long the database takes to come up: a PgBouncer lends connections, and refuses their
+// first statement, while the server behind it is away. Whether a pooler stands in front.
+asio::awaitable<bool> wait_for_database(db::Pool& pool, const std::atomic<bool>& stopping) {
     const auto until = std::chrono::steady_clock::now() + patience;
     std::chrono::milliseconds pause = 100ms;
     asio::steady_timer timer(co_await asio::this_coro::executor);
@@ -44,8 +44,7 @@ asio::awaitable<db::Session> wait_for_database(db::Pool& pool, const std::atomic
         std::optional<db::Error> failure;
         try {
             db::Session session = co_await pool.checkout();
-            co_await db::read_backend_pid(session);
-            co_return session;
+            co_return co_await db::is_behind_pooler(session);
         } catch (const db::Error& error) {
             failure = error;
         }
@@ -124,6 +123,11 @@ asio::awaitable<db::Budget> wait_for_budget(
 
 }  // namespace
 
+std::string pooler_trouble() {
+    return "a connection pooler stands in front of the database: set database.pooler: transaction (DB_POOLER), and "
+           "database.direct_url past it";
+}
+
 std::string schema_trouble(db::SchemaState state) {
     switch (state) {
         case db::SchemaState::current:
@@ -175,20 +179,12 @@ asio::awaitable<queue::WorkerId> start_up(
     std::optional<db::Error> failure;
     std::optional<queue::WorkerId> registered;
     try {
-        {
-            const db::Session first = co_await wait_for_database(pool, stopping);
-        }
+        const bool is_pooled = co_await wait_for_database(pool, stopping);
+        if (is_pooled && config.database.connection.pooler == db::Pooler::none) log(LogLevel::warn, pooler_trouble());
         if (config.migrate_on_start) co_await migrate(config);
         db::Session session = co_await pool.checkout();
         const db::SchemaState state = co_await db::read_schema_state(session);
         if (state != db::SchemaState::current) throw StartRefused(exit_schema, schema_trouble(state));
-        const std::int64_t answers = co_await db::read_backend_pid(session);
-        if (config.database.connection.pooler == db::Pooler::none && answers != session.connection().backend_pid()) {
-            log(LogLevel::warn,
-                "a connection pooler stands in front of the database: set database.pooler: transaction (DB_POOLER), "
-                "and "
-                "database.direct_url past it");
-        }
         registered = co_await queue::register_worker(session, self);
         const db::Budget budget = co_await wait_for_budget(session, config, *registered, stopping);
         if (budget.fits()) co_return *registered;

@@ -42,6 +42,9 @@ boost::asio::awaitable<queue::WorkerId> start_up(
 // Throws: db::Error.
 boost::asio::awaitable<db::Budget> read_budget(db::Session& session, const Config& config, queue::WorkerId self);
 
+// The text for a pooler that stands in front of the database although the configuration says none.
+std::string pooler_trouble();
+
 // The text for a schema that is not current, with the command that mends it; empty when it is.
 std::string schema_trouble(db::SchemaState state);
 

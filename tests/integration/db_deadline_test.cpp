@@ -1,12 +1,10 @@
 // No call waits for ever, and none holds up another: deadlines, cancellation, flow control.
-#include "db/cancel.hpp"
 #include "db/error.hpp"
 #include "db/transaction.hpp"
-#include "db/url.hpp"
 #include "tests/support/catch.hpp"
-#include "tests/support/fault_proxy.hpp"
 #include "tests/support/pool_fixture.hpp"
 #include "tests/support/session_fixture.hpp"
+#include "tests/support/silence_bed.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -15,17 +13,10 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include <fcntl.h>
-#include <libpq-fe.h>
-
 #include <chrono>
 #include <functional>
-#include <future>
-#include <memory>
 #include <optional>
 #include <string>
-#include <thread>
-#include <utility>
 
 using namespace tests;
 using namespace std::chrono_literals;
@@ -36,44 +27,7 @@ using awaitable = asio::awaitable<T>;
 namespace {
 
 const db::Statement copy_sql{"test_copy", "copy numbers from stdin"};
-const db::Statement sleep_sql{"test_sleep", "select pg_sleep(60)"};
 const db::Statement limit_sql{"test_limit", "select current_setting('statement_timeout')"};
-
-struct SilenceBed {
-    TestDatabase database;
-    FaultProxy network{db::parse_url(server_url())->hosts.front().name + "/.s.PGSQL.5432"};
-
-    db::ConnectionSettings through() const {
-        return {.url = network.url(database.name()), .statement_timeout = 300ms, .grace = 200ms};
-    }
-};
-
-// Ends the silence when the test takes too long, so that it fails instead of hanging.
-class Watchdog {
-public:
-    explicit Watchdog(FaultProxy& network)
-        : thread_([this, &network] {
-              if (ended_.get_future().wait_for(10s) == std::future_status::ready) return;
-              bit_ = true;
-              network.cut();
-          }) {}
-    // Whether it had to.
-    bool bit() {
-        if (thread_.joinable()) {
-            ended_.set_value();
-            thread_.join();
-        }
-        return bit_;
-    }
-    ~Watchdog() { bit(); }
-    Watchdog(const Watchdog&) = delete;
-    Watchdog& operator=(const Watchdog&) = delete;
-
-private:
-    std::promise<void> ended_;
-    bool bit_ = false;  // read after the thread has ended
-    std::thread thread_;
-};
 
 constexpr std::size_t offered = std::size_t{256} << 20;
 
@@ -88,31 +42,6 @@ db::Session::Fill endless_rows(FaultProxy& network, std::size_t& taken) {
     };
 }
 
-int asleep(const TestDatabase& database) {
-    return std::stoi(database.value(
-        "select count(*) from pg_stat_activity where datname = current_database() and state = 'active' and query like "
-        "'select pg_sleep%'"
-    ));
-}
-
-void await_asleep(const TestDatabase& database, int wanted) {
-    const auto limit = std::chrono::steady_clock::now() + 10s;
-    while (asleep(database) != wanted && std::chrono::steady_clock::now() < limit) {
-    }
-    CHECK(asleep(database) == wanted);
-}
-
-// How a call failed.
-template <class Call>
-awaitable<std::optional<db::ErrorKind>> failure_of(Call call) {
-    try {
-        co_await call();
-    } catch (const db::Error& error) {
-        co_return error.kind();
-    }
-    co_return std::nullopt;
-}
-
 }  // namespace
 
 TEST_CASE(
@@ -125,25 +54,6 @@ TEST_CASE(
         CHECK(kind == db::ErrorKind::deadline);
         CHECK_FALSE(session.connection().is_usable());
         await_asleep(database, 0);
-    });
-}
-
-TEST_CASE("a cancelled statement ends at once, on the server too, and its connection is closed", "[db][deadline]") {
-    PoolFixture fixture;
-    fixture.run([&]() -> awaitable<> {
-        std::optional<db::ErrorKind> kind;
-        const auto work = [&]() -> awaitable<> {
-            db::Session session = co_await fixture.pool.checkout();
-            kind = co_await failure_of([&] { return session.execute(sleep_sql); });
-        };
-        asio::cancellation_signal signal;
-        asio::co_spawn(fixture.context, work(), asio::bind_cancellation_slot(signal.slot(), asio::detached));
-        co_await fixture.until([&](const db::PoolStats&) { return asleep(fixture.database) == 1; });
-        signal.emit(asio::cancellation_type::terminal);
-        co_await fixture.until([](const db::PoolStats& stats) { return stats.checked_out == 0; });
-        CHECK(kind == db::ErrorKind::closed);
-        CHECK(closed(fixture.pool.stats(), db::CloseReason::dirty) == 1);
-        await_asleep(fixture.database, 0);
     });
 }
 
@@ -176,40 +86,6 @@ TEST_CASE("a cancelled COPY ends while the other side takes nothing", "[db][copy
         }
         CHECK(kind == db::ErrorKind::closed);
     });
-}
-
-TEST_CASE("a cancel that nobody answers holds nobody up", "[db][deadline]") {
-    SilenceBed bed;
-    with_session(bed.database, [&](db::Session& other) -> awaitable<> {
-        const auto executor = co_await asio::this_coro::executor;
-        db::Session silent(co_await db::Connection::open(executor, bed.through()));
-        bed.network.black_hole();
-        Watchdog watchdog(bed.network);
-        const auto kind = co_await failure_of([&] { return add(silent, 1, 2); });
-        CHECK(kind == db::ErrorKind::deadline);
-        const auto limit = std::chrono::steady_clock::now() + 10s;
-        while (bed.network.accepted() < 2 && std::chrono::steady_clock::now() < limit) {
-        }
-        CHECK(bed.network.accepted() == 2);  // the cancel is on its way
-        const std::int64_t three = co_await add(other, 1, 2);
-        CHECK(three == 3);
-        CHECK_FALSE(watchdog.bit());
-    });
-}
-
-TEST_CASE("a connection closes although nobody answers its request to cancel", "[db][deadline]") {
-    SilenceBed bed;
-    std::unique_ptr<PGconn, db::Cancel::Deleter> connection(PQconnectdb(bed.through().url.c_str()));
-    REQUIRE(PQstatus(connection.get()) == CONNECTION_OK);
-    const int descriptor = PQsocket(connection.get());
-    const auto is_open = [descriptor] { return fcntl(descriptor, F_GETFD) != -1; };
-    bed.network.black_hole();
-    Watchdog watchdog(bed.network);
-    const auto cancel = db::Cancel::send(connection.get());
-    cancel->close_after(std::move(connection));
-    CHECK(is_open());
-    while (is_open()) std::this_thread::yield();
-    CHECK_FALSE(watchdog.bit());
 }
 
 TEST_CASE("every call has a deadline where statement_timeout is zero", "[db][copy][deadline][setting]") {

@@ -103,19 +103,46 @@ TEST_CASE("migrations go past the pooler", "[pooler][migrate]") {
 
 TEST_CASE("a pooler that is not configured is named, whether it passes start-up options on or not", "[pooler]") {
     PoolerBed test;
+    const auto check = [&](const PgBouncer& pooler, Process::Environment environment) {
+        environment["DATABASE_URL"] = pooler.url(test.database.name());
+        return run_command({.words = {TASK_WORKER_BINARY, "check"}, .environment = environment, .folder = "/"});
+    };
+    const auto is_named = [](const Finished& finished) {
+        INFO(finished.errors);
+        CHECK(finished.code == 2);
+        CHECK_THAT(finished.errors, Contains("a connection pooler stands in front of the database"));
+        CHECK_THAT(finished.errors, Contains("DB_POOLER"));
+    };
     SECTION("it refuses them") {
         const Finished finished = run_command({
             .words = {TASK_WORKER_BINARY, "batch", "list"},
             .environment = {{"DATABASE_URL", test.url()}},
             .folder = "/",
         });
-        CHECK(finished.code == 2);
-        CHECK_THAT(finished.errors, Contains("a connection pooler stands in front of the database"));
-        CHECK_THAT(finished.errors, Contains("DB_POOLER=transaction"));
+        is_named(finished);
+        is_named(check(test.pooler, {}));
         CHECK_THROWS_WITH(
             WorkerProcess(test.url(), FaultBed::environment(), test.bed.arguments()),
             Contains("a connection pooler stands in front of the database") && !Contains("waiting for the database")
         );
+    }
+    SECTION("it ignores them, and the only server connection has another client's prepared statements") {
+        const PgBouncer narrow(server_folder(), {.pool_size = 1, .more = "ignore_startup_parameters = options\n"});
+        is_named(check(narrow, {}));
+        is_named(check(narrow, {}));
+        Process worker(
+            TASK_WORKER_BINARY,
+            {"run"},
+            {{"DATABASE_URL", narrow.url(test.database.name())}, {"TASK_WORKER_HTTP_LISTEN", "127.0.0.1:0"}}
+        );
+        CHECK_THAT(
+            worker.wait_for_line("a connection pooler stands in front of the database"),
+            !Contains("the database cannot be reached")
+        );
+        CHECK_THAT(worker.output(), !Contains("waiting for the database"));
+    }
+    SECTION("it is sent none") {
+        is_named(check(test.pooler, {{"DB_STATEMENT_TIMEOUT", "0"}}));
     }
     SECTION("it ignores them") {
         const PgBouncer lenient(server_folder(), {.more = "ignore_startup_parameters = options\n"});
@@ -124,5 +151,7 @@ TEST_CASE("a pooler that is not configured is named, whether it passes start-up 
             worker.wait_for_line("a connection pooler stands in front of the database"),
             Contains("\"level\":\"warn") && Contains("DB_POOLER")
         );
+        is_named(check(lenient, {}));
+        CHECK(check(lenient, {{"DB_POOLER", "transaction"}}).code == 0);
     }
 }

@@ -3,8 +3,7 @@
 #include "tests/support/fake_clock.hpp"
 #include "tests/support/faults_bed.hpp"
 #include "tests/support/own_server.hpp"
-
-#include <fmt/format.h>
+#include "tests/support/skip.hpp"
 
 #include <csignal>
 
@@ -13,7 +12,7 @@ using namespace std::chrono_literals;
 
 TEST_CASE("a leader that dies after the server's clock stepped back is followed by another", "[scenario][faults]") {
     if (!FakeClock::is_installed()) {
-        fmt::print("skipped: no libfaketime is installed\n");
+        skip("no libfaketime is installed");
         return;
     }
     FakeClock clock;

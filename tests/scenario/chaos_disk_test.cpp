@@ -2,6 +2,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/faults_bed.hpp"
 #include "tests/support/own_server.hpp"
+#include "tests/support/skip.hpp"
 
 #include <fmt/format.h>
 
@@ -55,7 +56,7 @@ private:
 TEST_CASE("a full disk of the database costs no job", "[scenario][faults]") {
     const SmallDisk disk("200m");
     if (!disk.why_not().empty()) {
-        fmt::print("skipped: no small file system can be mounted: {}\n", disk.why_not());
+        skip("no small file system can be mounted: " + disk.why_not());
         return;
     }
     OwnServer server({.server_settings = {"max_wal_size=32MB", "min_wal_size=32MB"}, .folder = disk.folder()});

@@ -41,7 +41,7 @@ TEST_CASE(
     const TestDatabase database;
     const Shell shell("");
     if (shell.run({"batch", "list"}).code == 0) {
-        WARN("skipped: that no database is named, since a task-worker dev runs on this machine");
+        WARN("not tried without a database that is named: a task-worker dev runs on this machine");
     } else {
         shell.refuses({"batch", "list"}, 3, "start the embedded one with task-worker dev");
     }

@@ -1,4 +1,5 @@
-// docs/handlers.md does what it says: its files are written out and run, its excerpts are those of the real files.
+// docs/handlers.md does what it says: its files are written out and run; excerpts are those of the real files, here and
+// in docs/pool.md.
 #include "tests/support/catch.hpp"
 #include "tests/support/command.hpp"
 #include "tests/support/process.hpp"
@@ -30,9 +31,9 @@ struct Snippet {
     std::string text;
 };
 
-// The code blocks behind <!-- MARK: NAME -->.
-std::vector<Snippet> snippets(const std::string& mark) {
-    const std::string page = read(TASK_WORKER_SOURCE_DIR "/docs/handlers.md");
+// The code blocks behind <!-- MARK: NAME --> in a page of docs/.
+std::vector<Snippet> snippets(const std::string& mark, const std::string& name = "handlers.md") {
+    const std::string page = read(TASK_WORKER_SOURCE_DIR "/docs/" + name);
     const std::regex start("<!-- " + mark + ": (\\S+) -->\n```[a-z]*\n");
     std::vector<Snippet> found;
     for (std::sregex_iterator one(page.begin(), page.end(), start), end; one != end; ++one) {
@@ -102,9 +103,10 @@ TEST_CASE("the files of docs/handlers.md run as they stand", "[scenario][docs]")
     CHECK(greeted.output == "{\"result\":\"hello Ada\"}\n");
 }
 
-TEST_CASE("the excerpts in docs/handlers.md are those of the files they name", "[scenario][docs]") {
-    const auto excerpts = snippets("from");
-    REQUIRE(excerpts.size() >= 5);
+TEST_CASE("the excerpts in docs/ are those of the files they name", "[scenario][docs]") {
+    const std::string page = GENERATE("handlers.md", "pool.md");
+    const auto excerpts = snippets("from", page);
+    REQUIRE(excerpts.size() >= 4);
     for (const Snippet& excerpt : excerpts) {
         INFO(excerpt.name << "\n" << excerpt.text);
         CHECK(read(TASK_WORKER_SOURCE_DIR "/" + excerpt.name).find(excerpt.text) != std::string::npos);

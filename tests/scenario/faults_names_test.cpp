@@ -1,9 +1,8 @@
 // Name servers that do not answer.
 #include "tests/support/catch.hpp"
 #include "tests/support/process.hpp"
+#include "tests/support/skip.hpp"
 #include "tests/support/temporary_folder.hpp"
-
-#include <fmt/format.h>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -11,7 +10,6 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <cstring>
 #include <string>
 
 using namespace tests;
@@ -45,7 +43,7 @@ private:
 TEST_CASE("a name server that does not answer is told, and keeps no worker from stopping", "[scenario][faults]") {
     const SilentNameServer server;
     if (!server.is_open() || ::geteuid() != 0) {
-        fmt::print("skipped: only root can give a process a name server of its own: {}\n", std::strerror(errno));
+        skip("only root can give a process a name server of its own");
         return;
     }
     const TemporaryFolder folder;

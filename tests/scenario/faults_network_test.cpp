@@ -3,7 +3,11 @@
 #include "tests/support/database.hpp"
 #include "tests/support/fault_proxy.hpp"
 #include "tests/support/faults_bed.hpp"
+#include "tests/support/scraper.hpp"
 
+#include <fmt/format.h>
+
+#include <chrono>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -99,4 +103,31 @@ TEST_CASE("connections that died without a word are found out by their silence",
     test.bed.await_recovery("half-open connections", since);
     CHECK(test.bed.loss().empty());
     CHECK_THAT(test.worker.output(), Contains("no answer from the server in time"));
+}
+
+TEST_CASE("a listener whose connection died without a word finds out, and listens again", "[scenario][faults]") {
+    const TestDatabase database;
+    FaultProxy proxy(shared_socket());  // for LISTEN alone
+    const Process::Environment environment =
+        FaultBed::environment({{"DATABASE_DIRECT_URL", proxy.url(database.name())}, {"TASK_WORKER_WORKER_POLL", "60s"}}
+        );
+    WorkerProcess worker(database.url(), environment);
+    const auto await_listening = [&] {  // by the worker's own word: it has had the answer
+        const auto limit = FaultBed::now() + 30s;
+        while (read_endpoint(worker.http_port(), "/status").find("\"listening\":true") == std::string::npos) {
+            if (FaultBed::now() > limit) throw std::runtime_error("the worker does not listen");
+        }
+    };
+    await_listening();
+    const int connections = proxy.accepted();
+    proxy.half_open();
+    const auto since = FaultBed::now();
+    CHECK_THAT(worker.wait_for_line("not listening, polling instead"), Contains("no answer from the server in time"));
+    worker.wait_for_line("listening again");
+    await_listening();
+    fmt::print(
+        "half-open LISTEN: listening again {:.1f} s later\n",
+        std::chrono::duration<double>(FaultBed::now() - since).count()
+    );
+    CHECK(proxy.accepted() > connections);
 }

@@ -12,42 +12,61 @@ using namespace tests;
 
 namespace {
 
-Finished cmake(const TemporaryFolder& folder, std::vector<std::string> words) {
-    words.insert(words.begin(), {"/usr/bin/env", "cmake"});
-    return run_command({.words = std::move(words), .folder = folder.path(), .limit = std::chrono::seconds(600)});
-}
+// What this build installs, and projects that are built against it.
+struct Outside {
+    TemporaryFolder folder;
+    const std::string prefix = folder.path() + "/installed";
+    const std::string build = folder.path() + "/build";
+
+    Outside() { cmake({"--install", TASK_WORKER_BUILD_DIR, "--prefix", prefix}); }
+
+    void cmake(std::vector<std::string> words) const {
+        words.insert(words.begin(), {"/usr/bin/env", "cmake"});
+        const Finished done =
+            run_command({.words = std::move(words), .folder = folder.path(), .limit = std::chrono::seconds(600)});
+        INFO(done.output << done.errors);
+        REQUIRE(done.code == 0);
+    }
+    void build_project(const std::string& source, const std::vector<std::string>& options = {}) const {
+        // As this build, or its sanitizers would be missing when it is linked.
+        const std::string sanitize = TASK_WORKER_SANITIZERS;
+        const std::string flags = sanitize.empty() ? "" : "-fsanitize=" + sanitize;
+        std::vector<std::string> words{"-S", TASK_WORKER_SOURCE_DIR "/tests/" + source, "-B", build, "-G", "Ninja"};
+        words.insert(words.end(), {"-DCMAKE_PREFIX_PATH=" + prefix, "-DCMAKE_CXX_COMPILER=" TASK_WORKER_COMPILER});
+        words.push_back("-DCMAKE_CXX_FLAGS=-Wall -Wextra " + flags);
+        words.insert(words.end(), options.begin(), options.end());
+        cmake(words);
+        cmake({"--build", build});
+    }
+};
 
 }  // namespace
 
-TEST_CASE("a program outside links the installed package and runs handlers of its own", "[scenario][outside]") {
-    const TemporaryFolder folder;
-    const std::string prefix = folder.path() + "/installed";
-    const std::string build = folder.path() + "/build";
-    const auto succeed = [&](const std::vector<std::string>& words) {
-        const Finished done = cmake(folder, words);
-        INFO(done.output << done.errors);
-        REQUIRE(done.code == 0);
-    };
-    succeed({"--install", TASK_WORKER_BUILD_DIR, "--prefix", prefix});
-    for (const char* file : {"bin/task-worker", "bin/enqueue", "include/task-worker/jobs/typed.hpp"}) {
-        CHECK(std::filesystem::exists(prefix + "/" + file));
+TEST_CASE("a program outside takes the pool alone, without the other rooms' packages", "[scenario][outside]") {
+    const Outside outside;
+    std::vector<std::string> options;
+    for (const char* const package :
+         {"prometheus-cpp", "yaml-cpp", "CLI11", "spdlog", "CURL", "OpenSSL", "boost_json"}) {
+        options.push_back(std::string("-DCMAKE_DISABLE_FIND_PACKAGE_") + package + "=TRUE");
     }
-    // As this build, or its sanitizers would be missing when it is linked.
-    const std::string sanitize = TASK_WORKER_SANITIZERS;
-    const std::string flags = sanitize.empty() ? "" : "-fsanitize=" + sanitize;
-    succeed(
-        {"-S",
-         TASK_WORKER_SOURCE_DIR "/tests/outside",
-         "-B",
-         build,
-         "-G",
-         "Ninja",
-         "-DCMAKE_PREFIX_PATH=" + prefix,
-         "-DCMAKE_CXX_COMPILER=" TASK_WORKER_COMPILER,
-         "-DCMAKE_CXX_FLAGS=-Wall -Wextra " + flags}
-    );
-    succeed({"--build", build});
-    succeed({"--build", build, "--target", "test"});
+    outside.build_project("outside/pool", options);
+    const TestDatabase database;
+    const Finished finished =
+        run_command({.words = {outside.build + "/pool_alone"}, .environment = {{"DATABASE_URL", database.url()}}});
+    INFO(finished.errors);
+    CHECK(finished.code == 0);
+    CHECK(finished.output == "42\n4\n2 checkouts on 1 connections\n");
+}
+
+TEST_CASE("a program outside links the installed package and runs handlers of its own", "[scenario][outside]") {
+    const Outside outside;
+    const TemporaryFolder& folder = outside.folder;
+    const std::string& build = outside.build;
+    for (const char* file : {"bin/task-worker", "bin/enqueue", "include/task-worker/jobs/typed.hpp"}) {
+        CHECK(std::filesystem::exists(outside.prefix + "/" + file));
+    }
+    outside.build_project("outside");
+    outside.cmake({"--build", build, "--target", "test"});
 
     const Shop shop("");
     folder.write("lines", "one\ntwo\nthree\n");

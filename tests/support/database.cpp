@@ -2,9 +2,9 @@
 
 #include "db/connection.hpp"
 #include "db/migrations.hpp"
-#include "tests/support/catch.hpp"
 #include "tests/support/private_server.hpp"
 #include "tests/support/run.hpp"
+#include "tests/support/skip.hpp"
 
 #include <fmt/format.h>
 
@@ -103,7 +103,7 @@ std::string TestDatabase::value(const std::string& sql) const {
 
 bool skipped_without_direct(std::string_view why) {
     if (route() != Route::pooler) return false;
-    fmt::print("skipped: {}: {}\n", Catch::getResultCapture().getCurrentTestName(), why);
+    skip(why);
     return true;
 }
 

@@ -1,8 +1,10 @@
 // The test runner's main, compiled once, and a log of test cases for tests/run that survives a crash.
 #define CATCH_CONFIG_MAIN
 #include "tests/support/catch.hpp"
+#include "tests/support/skip.hpp"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <string>
@@ -17,8 +19,14 @@ using Listener = Catch::TestEventListenerBase;
 using Answer = bool;
 #endif
 
+void log(const std::string& line) {
+    const char* const path = std::getenv("TASK_WORKER_TEST_LOG");
+    if (path != nullptr) std::ofstream(path, std::ios::app) << line << '\n';
+}
+
 // Writes "begin NAME", then "passed" or "failed", to the file named by TASK_WORKER_TEST_LOG; before "failed", a line
-// "at FILE:LINE EXPRESSION" for each check that failed. Without that variable, nothing.
+// "at FILE:LINE EXPRESSION" for each check that failed. A test that is skipped has a line "skipped WHY" before
+// "passed". Without that variable, nothing.
 class TestLog : public Listener {
 public:
     using Listener::Listener;
@@ -43,14 +51,13 @@ public:
         Listener::testCaseEnded(stats);
         log(stats.totals.testCases.failed > 0 ? "failed" : "passed");
     }
-
-private:
-    static void log(const std::string& line) {
-        const char* const path = std::getenv("TASK_WORKER_TEST_LOG");
-        if (path != nullptr) std::ofstream(path, std::ios::app) << line << '\n';
-    }
 };
 
 CATCH_REGISTER_LISTENER(TestLog)
 
 }  // namespace
+
+void tests::skip(std::string_view why) {
+    std::printf("skipped: %s: %s\n", Catch::getResultCapture().getCurrentTestName().c_str(), std::string(why).c_str());
+    log("skipped " + std::string(why));
+}

@@ -46,7 +46,6 @@ struct PoolFixture {
         hooks.on_statement = [this](std::string_view statement, std::chrono::nanoseconds, const db::Error*) {
             if (statement == "ping") ++pings;
         };
-        hooks.on_connect_failure = [this](const db::Error&) { ++connect_failures; };
         return hooks;
     }
     template <class Body>
@@ -67,7 +66,6 @@ struct PoolFixture {
     const tests::TestDatabase database;
     boost::asio::io_context context;
     std::atomic<int> pings = 0;
-    std::atomic<int> connect_failures = 0;
     db::Pool pool;
 };
 

@@ -23,3 +23,27 @@ TEST_CASE("Abandoned repeats each claim's release until it cannot arrive any mor
     abandoned.released(now + 130s);
     CHECK_FALSE(abandoned.due());
 }
+
+TEST_CASE("Abandoned waits as long as the server may work on, ever more seldom", "[worker][abandoned]") {
+    db::ConnectionSettings settings;
+    settings.statement_timeout = 30s;
+    CHECK(Abandoned::patience(settings) == 70s);
+    settings.statement_timeout = 0s;  // the server ends nothing by itself
+    CHECK(Abandoned::patience(settings) == 24h);
+    const Abandoned::Time now{1h};
+    Abandoned abandoned(Abandoned::patience(settings));
+    abandoned.add(queue::ClaimNumber{3}, now);
+    abandoned.released(now + 59s);
+    CHECK(abandoned.due() == now + 60s);
+    abandoned.released(now + 10min);
+    CHECK(abandoned.due() == now + 10min + 10s);
+    abandoned.released(now + 23h);
+    CHECK(abandoned.due() == now + 23h + 1min);
+    CHECK(abandoned.claims().size() == 1);
+    abandoned.add(queue::ClaimNumber{4}, now + 23h);
+    CHECK(abandoned.due() == now + 23h);
+    abandoned.released(now + 23h);
+    CHECK(abandoned.due() == now + 23h + 1s);
+    abandoned.released(now + 24h);
+    CHECK(abandoned.claims() == std::vector{queue::ClaimNumber{4}});
+}

@@ -110,6 +110,64 @@ TEST_CASE("PoolState closes every older connection once one was lost", "[db][poo
     CHECK(pool.take(start + 4s));  // younger than the loss
 }
 
+TEST_CASE("PoolState counts how long callers waited and sessions were lent, in one snapshot", "[db][pool]") {
+    PoolState pool = warm(small_pool(), 1);
+    const PoolStats before = pool.stats();
+    const auto at_once = pool.take(start + 1s);
+    CHECK(pool.stats().waits.count() == before.waits.count() + 1);
+    CHECK(pool.stats().waits.sum() == before.waits.sum());
+    CHECK(pool.lent_since(*at_once) == start + 1s);
+    Actions actions;
+    for (int i = 0; i < 3; ++i) pool.wait(start + 2s, actions);
+    CHECK(pool.stats().holds.count() == before.holds.count());
+    pool.returned(*at_once, Condition::clean, start + 4s, actions);
+    const PoolStats after = pool.stats();
+    CHECK(after.holds.sum() == before.holds.sum() + 3s);
+    CHECK(after.waits.sum() == before.waits.sum() + 2s);
+    CHECK(after.waits.count() == after.checkouts);
+    CHECK(after.holds.count() + 1 == after.checkouts);
+    CHECK(pool.lent_since(*at_once) == start + 4s);
+}
+
+TEST_CASE("PoolState does not count a checkout that it took back", "[db][pool]") {
+    PoolState pool = warm(small_pool(), 1);
+    const PoolStats before = pool.stats();
+    Actions actions;
+    pool.found_suspicious(*pool.take(start), actions);
+    CHECK(pool.stats().waits.count() == before.waits.count());
+    CHECK(pool.stats().checkouts == before.checkouts);
+    pool.check_invariants();
+}
+
+TEST_CASE("PoolState keeps the place of a connection that leaves until it has left", "[db][pool]") {
+    PoolState pool = warm(small_pool(), 0);
+    Actions actions;
+    for (int i = 0; i < 4; ++i) pool.wait(start, actions);
+    for (std::size_t i = 0; i < 3; ++i) pool.opened(actions[i].slot, start, actions);
+    const auto slot = actions[0].slot;
+    Actions leave;
+    pool.returned(slot, Condition::leaving, start, leave);
+    REQUIRE(kinds(leave) == std::vector{Kind::leave});
+    CHECK(pool.stats().checked_out == 3);
+    CHECK(pool.stats().waiting == 1);
+    pool.check_invariants();
+    Actions open;
+    pool.left(slot, start, open);
+    CHECK(kinds(open) == std::vector{Kind::close, Kind::open});
+    CHECK(pool.stats().closed[static_cast<std::size_t>(CloseReason::dirty)] == 1);
+    pool.check_invariants();
+}
+
+TEST_CASE("PoolState that is shut down waits for no connection that leaves by itself", "[db][pool]") {
+    PoolState pool = warm(small_pool(), 1);
+    Actions actions;
+    const auto slot = pool.take(start);
+    pool.shut_down(actions);
+    CHECK_FALSE(pool.is_empty());
+    pool.returned(*slot, Condition::leaving, start, actions);
+    CHECK(pool.is_empty());
+}
+
 TEST_CASE("PoolState closes a spent connection and trusts the others", "[db][pool]") {
     PoolState pool = warm(small_pool(), 2);
     Actions actions;

@@ -1,5 +1,6 @@
 // `check`: the configuration in force, the schema, the connection budget.
 
+#include "db/catalogue.hpp"
 #include "db/connection.hpp"
 #include "db/migrations.hpp"
 #include "jobs/exec_start.hpp"
@@ -27,9 +28,10 @@ namespace {
 // What the database answered.
 struct Found {
     std::string server_version;
-    db::SchemaState schema = db::SchemaState::missing;
-    std::optional<db::Budget> budget;  // empty: the schema is not understood
-    int next_worker = 0;               // connections of one more worker with this configuration
+    std::optional<db::SchemaState> schema;  // empty: nobody could ask
+    std::optional<db::Budget> budget;       // empty: the schema is not understood
+    int next_worker = 0;                    // connections of one more worker with this configuration
+    bool hidden_pooler = false;  // one stands in front of the database that the configuration does not tell of
 
     // Connections that are free beside that worker; negative: too few.
     int to_spare() const { return budget->limit - budget->total - next_worker; }
@@ -46,8 +48,9 @@ struct Report {
     int code = exit_ok;
 };
 
-const char* name_of(db::SchemaState state) {
-    switch (state) {
+const char* name_of(std::optional<db::SchemaState> state) {
+    if (!state) return "unknown";
+    switch (*state) {
         case db::SchemaState::current:
             return "current";
         case db::SchemaState::missing:
@@ -63,6 +66,9 @@ const char* name_of(db::SchemaState state) {
 asio::awaitable<int> look(db::Session& session, const Config& config, Found& found) {
     const int version = session.connection().server_version();
     found.server_version = fmt::format("{}.{}", version / 10'000, version % 10'000);
+    found.hidden_pooler =
+        config.database.connection.pooler == db::Pooler::none && co_await db::is_behind_pooler(session);
+    if (found.hidden_pooler) co_return exit_ok;  // what is prepared for this client may meet what others prepared
     found.schema = co_await db::read_schema_state(session);
     found.next_worker = db::own_connections(config.database.pool);
     if (found.schema == db::SchemaState::current) {
@@ -104,8 +110,11 @@ void visit_database(Report& report) {
 
 void judge(Report& report) {
     const Found& found = *report.found;
-    if (found.schema != db::SchemaState::current) {
-        report.problems.push_back(schema_trouble(found.schema));
+    if (found.hidden_pooler) {
+        report.problems.push_back(pooler_trouble());
+        report.code = exit_usage;
+    } else if (found.schema != db::SchemaState::current) {
+        report.problems.push_back(schema_trouble(*found.schema));
         report.code = exit_schema;
     } else if (!found.fits() && report.loaded.config.database.budget == BudgetMode::enforce) {
         report.problems.push_back(budget_verdict(found));
