@@ -35,7 +35,9 @@ bool Error::is_serialization_failure() const {
 }
 
 bool Error::is_data_error() const {
-    return sqlstate().starts_with("22") || sqlstate().starts_with("23");
+    // A row without a partition is refused as if by a check, which has no name.
+    const bool lacks_partition = sqlstate() == "23514" && server_.constraint.empty();
+    return sqlstate().starts_with("22") || (sqlstate().starts_with("23") && !lacks_partition);
 }
 
 bool Error::is_login_refused() const {

@@ -140,6 +140,8 @@ asio::awaitable<void> Engine::settle(Round round) {
             failure.reset();
             const std::lock_guard lock(mutex_);
             for (queue::Unstarted& back : round.released) releases_.push_back(back);
+            for (queue::TaskProgress& progress : round.progress) progress_.put_back(std::move(progress));
+            if (claims) pacing_.wake();  // what it was woken for was not claimed
         } catch (const db::Error& error) {
             failure = error;
         }
@@ -184,6 +186,7 @@ void Engine::failed(Round round, const db::Error& error) {
         if ((round.claims || round.wants_suspect) && error.is_connection_lost())
             abandoned_.add(round.request.claim, now);
     }
+    if (round.claims) pacing_.wake();  // what it was woken for was not claimed
     retry_delay_ = std::clamp(retry_delay_ * 2, first_retry, longest_retry);
     const double jitter = std::uniform_real_distribution<double>(0.75, 1.25)(random_);
     quiet_until_ = now + std::chrono::duration_cast<Clock::duration>(retry_delay_ * jitter);

@@ -69,8 +69,26 @@ TEST_CASE("a worker adds the history's partitions for a week ahead", "[scenario]
         "do $$ declare p text; begin for p in select inhrelid::regclass from pg_inherits "
         "where inhparent = 'task_queue.finished_bundles'::regclass loop execute 'drop table ' || p; end loop; end $$"
     );
+    // A result is written before there is a partition for it: it waits for one.
+    const std::string id = database.value("select task_queue.enqueue('echo', '{\"a\": 1}')");
     const WorkerProcess worker(database.url());
     await(database, ahead, all);
-    database.psql("select task_queue.enqueue('noop')");
-    await(database, "select count(*) from task_queue.finished_bundles", "1");
+    await(database, "select state from task_queue.job(" + id + ")", "completed");
+    CHECK(database.value("select count(*) from task_queue.dead_jobs") == "0");
+}
+
+TEST_CASE("an outcome that the server refuses is replaced, and those beside it are written", "[scenario][history]") {
+    const TestDatabase database;
+    database.psql(
+        "alter table task_queue.finished_bundles add constraint fk_of_mine check (result::text not like '%refused%');"
+        "select task_queue.enqueue_many('echo', array['{\"n\": 1}', '{\"n\": \"refused\"}', '{\"n\": 3}']::json[])"
+    );
+    WorkerProcess worker(database.url());
+    worker.wait_for_line("an outcome could not be written");
+    await(database, "select count(*) from task_queue.jobs where state = 'completed'", "2");
+    await(
+        database,
+        "select error from task_queue.dead_jobs",
+        "the outcome could not be written; the worker's log says why"
+    );
 }

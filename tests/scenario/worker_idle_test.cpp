@@ -96,6 +96,24 @@ TEST_CASE("a sleeping worker hears of a job by the notification alone", "[scenar
     await(database, completed, "1");
 }
 
+TEST_CASE("a worker whose claim failed does not forget what it was woken for", "[scenario][idle]") {
+    const TestDatabase database;
+    forget_late_commits(database);
+    database.psql(
+        "create table public.refusing (); insert into public.refusing default values;"
+        "create function public.refuse() returns trigger language plpgsql as $$ begin "
+        "if exists (select from public.refusing) then raise exception 'refused'; end if; return new; end $$;"
+        "create trigger refuse before update on task_queue.bundles for each row when (new.state = 2) "
+        "execute function public.refuse()"
+    );
+    WorkerProcess worker(database.url(), asleep());
+    await_sleep(database);
+    database.psql("select task_queue.enqueue('noop')");
+    worker.wait_for_line("claiming and writing failed");
+    database.psql("truncate public.refusing");
+    await(database, completed, "1");
+}
+
 TEST_CASE("a job whose enqueue notified nobody waits for the leader's next look", "[scenario][idle]") {
     const TestDatabase database;
     const WorkerProcess worker(database.url(), asleep());
