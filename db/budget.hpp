@@ -10,7 +10,7 @@
 
 namespace db {
 
-// The most connections one worker opens: its pool, one for its control thread, one for LISTEN.
+// The most connections one worker opens without a pooler: its pool, one for its control thread, one for LISTEN.
 constexpr int own_connections(const PoolSettings& pool) {
     return pool.pool_size + pool.max_overflow + 2;
 }

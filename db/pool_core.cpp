@@ -67,20 +67,30 @@ bool PoolCore::may_be_dead(const Connection& connection, Clock::time_point now) 
     return settings_.pool_pre_ping && now - connection.answered_at() >= answer_counts && connection.has_unread_input();
 }
 
+// Under the mutex, so that nobody reads a checkout that is taken back.
+std::optional<PoolCore::Slot> PoolCore::take_slot(
+    Clock::time_point now, std::source_location where, PoolState::Actions& actions
+) {
+    const std::optional<Slot> slot = state_.take(now);
+    if (!slot) return std::nullopt;
+    if (may_be_dead(*connections_[*slot], now)) {
+        state_.found_suspicious(*slot, actions);
+        return std::nullopt;
+    }
+    holders_[*slot] = where;
+    return slot;
+}
+
 // The fast path: no allocation, at most one system call.
 std::optional<Session> PoolCore::take(Clock::time_point now, std::source_location where) {
     Lock lock(mutex_);
-    const std::optional<Slot> slot = state_.take(now);
-    if (!slot) return std::nullopt;
-    // Under the lock, so that nobody reads a checkout that is taken back.
-    if (may_be_dead(*connections_[*slot], now)) {
-        PoolState::Actions actions;
-        state_.found_suspicious(*slot, actions);
+    PoolState::Actions actions;
+    const std::optional<Slot> slot = take_slot(now, where, actions);
+    if (!slot) {
         perform(actions, lock);
         return std::nullopt;
     }
     std::unique_ptr<Connection> connection = std::move(connections_[*slot]);
-    holders_[*slot] = where;
     lock.unlock();
     return Session(std::move(connection), shared_from_this(), *slot);
 }
@@ -103,6 +113,13 @@ asio::awaitable<Session> PoolCore::checkout(std::source_location where) {
 void PoolCore::join_line(Caller&& caller, Clock::time_point started, std::source_location where) {
     Lock lock(mutex_);
     PoolState::Actions actions;
+    // One may have come back since the look: who stands in line would have it pinged first.
+    if (const std::optional<Slot> slot = take_slot(Clock::now(), where, actions)) {
+        std::unique_ptr<Connection> connection = std::move(connections_[*slot]);
+        lock.unlock();
+        complete(std::move(caller), nullptr, std::move(connection), *slot);
+        return;
+    }
     const PoolState::Ticket ticket = state_.wait(started, actions);
     if (auto cancellation = asio::get_associated_cancellation_slot(caller.handler); cancellation.is_connected()) {
         cancellation.assign([weak = weak_from_this(), ticket](asio::cancellation_type) {
@@ -181,11 +198,13 @@ void PoolCore::give_back(std::unique_ptr<Connection> connection, Slot slot) {
     PoolState::Actions actions;
     Lock lock(mutex_);
     // A waiter gets it without another look: it may have died while its holder did something else.
-    if (condition == Condition::clean && !waiters_.empty() && may_be_dead(*connection, now)) {
+    const bool was_silent = settings_.pool_pre_ping && now - connection->answered_at() > settings_.pre_ping_after;
+    if (condition == Condition::clean && !waiters_.empty() && (was_silent || may_be_dead(*connection, now))) {
         condition = Condition::suspect;
     }
+    const auto answered = connection->answered_at();
     connections_[slot] = std::move(connection);
-    state_.returned(slot, condition, now, actions);
+    state_.returned(slot, condition, now, actions, answered);
     perform(actions, lock);
 }
 

@@ -63,6 +63,7 @@ private:
     bool may_be_dead(const Connection& connection, Clock::time_point now) const;
     std::optional<Waiter> remove_waiter(PoolState::Ticket ticket);
     Waiter take_waiter(PoolState::Ticket ticket);
+    std::optional<Slot> take_slot(Clock::time_point now, std::source_location where, PoolState::Actions& actions);
     void join_line(Caller&& caller, Clock::time_point started, std::source_location where);
     void perform(PoolState::Actions& actions, Lock& lock);
     // They hold `self` from before they start until they end.

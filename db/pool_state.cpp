@@ -159,10 +159,10 @@ void PoolState::serve_waiters(Time now, Actions& actions) {
     while (unserved() && !empty_.empty() && may_connect(now)) start_open(actions);
 }
 
-void PoolState::returned(Slot slot, Condition condition, Time now, Actions& actions) {
+void PoolState::returned(Slot slot, Condition condition, Time now, Actions& actions, std::optional<Time> answered) {
     Place& place = places_[slot];
     --lent_;
-    place.used_at = now;
+    place.used_at = answered.value_or(now);
     counters_.holds.add(now - place.lent_at);
     if (condition == Condition::lost) {
         lose(slot, now, actions);

@@ -64,7 +64,10 @@ public:
     // A waiter gave up or its time passed. False when it was served or failed meanwhile.
     bool leave(Ticket ticket, bool timed_out);
 
-    void returned(Slot slot, Condition condition, Time now, Actions& actions);
+    // `answered`: when the server last answered, if that is not now. From then on the connection is idle.
+    void returned(
+        Slot slot, Condition condition, Time now, Actions& actions, std::optional<Time> answered = std::nullopt
+    );
     // A taken connection looked dead before it was lent.
     void found_suspicious(Slot slot, Actions& actions);
     void opened(Slot slot, Time now, Actions& actions);

@@ -8,4 +8,8 @@ namespace worker {
 // any other.
 db::ConnectionSettings direct_connection(const DatabaseConfig& database);
 
+// The most connections a worker opens at the server: its pool, one for its control thread, one for LISTEN. Behind a
+// pooler they are the pooler's; LISTEN alone goes past it, where there is a direct_url.
+int own_connections(const DatabaseConfig& database);
+
 }  // namespace worker

@@ -146,7 +146,7 @@ std::string schema_trouble(db::SchemaState state) {
 
 queue::NewWorker describe_self(const Config& config, const std::vector<std::string>& kinds) {
     queue::NewWorker self;
-    self.connections = db::own_connections(config.database.pool);
+    self.connections = own_connections(config.database);
     self.slots = config.worker.concurrency;
     self.pid = static_cast<int>(::getpid());
     boost::system::error_code error;

@@ -136,6 +136,29 @@ TEST_CASE(
     });
 }
 
+TEST_CASE("pre_ping_after: a connection that died without a word while it was lent is not lent again", "[db][pool]") {
+    PoolFixture fixture;
+    FaultProxy network(db::parse_url(server_url())->hosts.front().name + "/.s.PGSQL.5432");
+    db::PoolSettings settings;
+    settings.pre_ping_after = 1ms;
+    settings.pool_timeout = 10s;
+    db::Pool pool(
+        fixture.context.get_executor(), {.url = network.url(fixture.database.name())}, settings, fixture.hooks()
+    );
+    fixture.run([&]() -> awaitable<> {
+        {
+            db::Session held = co_await pool.checkout();
+            co_await pid_of(held);
+            network.half_open();
+            boost::asio::steady_timer longer(fixture.context, 5ms);
+            co_await longer.async_wait(boost::asio::use_awaitable);
+        }
+        db::Session session = co_await pool.checkout();
+        co_await pid_of(session);
+        CHECK(pool.stats().invalid == 1);
+    });
+}
+
 TEST_CASE("a session that lost its connection takes the older ones with it", "[db][pool]") {
     if (skipped_without_direct("it needs server processes of its own")) return;
     PoolFixture fixture({}, Route::direct);

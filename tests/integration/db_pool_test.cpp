@@ -3,7 +3,10 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_future.hpp>
 
+#include <future>
 #include <optional>
 #include <source_location>
 #include <string>
@@ -29,6 +32,27 @@ TEST_CASE("checkout reuses the session that came back last, without a ping", "[d
         CHECK(stats.checkouts == 10);
         CHECK(stats.checked_in == 1);
     });
+}
+
+TEST_CASE("on many threads no session that was in use a moment ago is pinged", "[db][pool]") {
+    PoolFixture fixture;
+    boost::asio::thread_pool threads(4);
+    db::Pool pool(
+        threads.get_executor(),
+        fixture.connection_settings(Route::usual),
+        {.pool_size = 2, .max_overflow = 0},
+        fixture.hooks()
+    );
+    const auto take_turns = [&]() -> awaitable<> {
+        for (int i = 0; i < 20'000; ++i) const db::Session session = co_await pool.checkout();
+    };
+    std::vector<std::future<void>> all;
+    for (int i = 0; i < 4; ++i) all.push_back(boost::asio::co_spawn(threads, take_turns, boost::asio::use_future));
+    for (std::future<void>& one : all) one.get();
+    CHECK(pool.stats().checkouts == 80'000);
+    CHECK(fixture.pings == 0);
+    threads.stop();  // the pool's timers
+    threads.join();
 }
 
 TEST_CASE("pre_ping_after: a connection idle for longer is pinged before it is lent", "[db][pool][setting]") {

@@ -7,6 +7,7 @@
 #include "tests/support/temporary_folder.hpp"
 
 #include <string>
+#include <vector>
 
 using namespace tests;
 using Catch::Contains;
@@ -99,6 +100,38 @@ TEST_CASE("migrations go past the pooler", "[pooler][migrate]") {
     INFO(finished.errors);
     CHECK(finished.code == 0);
     CHECK(database.value("select to_regclass('task_queue.bundles') is not null") == "t");
+}
+
+TEST_CASE("without direct_url migrations go through the pooler", "[pooler][migrate]") {
+    const TestDatabase database(TestDatabase::Content::empty);
+    const PgBouncer pooler(server_folder());
+    for (const std::vector<std::string>& words :
+         std::vector<std::vector<std::string>>{{"up"}, {"status"}, {"down", "--to", "0"}, {"up"}}) {
+        std::vector<std::string> command{TASK_WORKER_BINARY, "migrate"};
+        command.insert(command.end(), words.begin(), words.end());
+        const Finished finished = run_command({
+            .words = command,
+            .environment = {{"DATABASE_URL", pooler.url(database.name())}, {"DB_POOLER", "transaction"}},
+            .folder = "/",
+        });
+        INFO(words.front() << ": " << finished.errors);
+        CHECK(finished.code == 0);
+    }
+    CHECK(database.value("select to_regclass('task_queue.bundles') is not null") == "t");
+}
+
+TEST_CASE("what workers open at a pooler does not count against the server", "[pooler][worker]") {
+    PoolerBed test;
+    const bool direct = GENERATE(true, false);
+    Process::Environment environment = test.environment(direct);
+    environment["DB_MAX_CONNECTIONS"] = "20";
+    const WorkerProcess one(test.url(), environment, test.bed.arguments());
+    const WorkerProcess two(test.url(), environment, test.bed.arguments());
+    const WorkerProcess three(test.url(), environment, test.bed.arguments());
+    CHECK(
+        test.database.value("select sum(connections) from task_queue.workers where dead_at is null") ==
+        (direct ? "3" : "0")
+    );
 }
 
 TEST_CASE("a pooler that is not configured is named, whether it passes start-up options on or not", "[pooler]") {

@@ -4,7 +4,9 @@
 #include "tests/support/command.hpp"
 #include "tests/support/database.hpp"
 #include "tests/support/http_get.hpp"
+#include "tests/support/own_server.hpp"
 #include "tests/support/process.hpp"
+#include "tests/support/psql.hpp"
 
 #include <chrono>
 #include <stdexcept>
@@ -46,12 +48,13 @@ TEST_CASE(
     "budget: of three workers that would overrun the server the third is refused, with the table",
     "[scenario][pool][setting]"
 ) {
-    const TestDatabase database;
-    const WorkerProcess first(database.url(), room_for(20));
-    const WorkerProcess second(database.url(), room_for(20));
+    OwnServer server({.server_settings = {"max_connections=20"}});
+    server.migrate();
+    const WorkerProcess first(server.url());
+    const WorkerProcess second(server.url());
     std::string refusal;
     try {
-        const WorkerProcess third(database.url(), room_for(20));
+        const WorkerProcess third(server.url());
     } catch (const std::exception& error) {
         refusal = error.what();
     }
@@ -59,8 +62,10 @@ TEST_CASE(
     CHECK_THAT(
         refusal, Contains("pid " + std::to_string(first.pid())) && Contains("pid " + std::to_string(second.pid()))
     );
-    CHECK_THAT(refusal, Contains("(this one)") && Contains("overruns database.max_connections (20) by 7: 27 claimed"));
-    CHECK(database.value("select count(*) from task_queue.workers where dead_at is null") == "2");
+    CHECK_THAT(
+        refusal, Contains("(this one)") && Contains("overruns the server's max_connections (20) by 7: 27 claimed")
+    );
+    CHECK(psql(server.url(), "select count(*) from task_queue.workers where dead_at is null").at(0).at(0) == "2");
 }
 
 TEST_CASE("budget: warn lets a worker start that overruns, and says so", "[scenario][pool][setting]") {

@@ -10,6 +10,7 @@
 #include "worker/cli/json.hpp"
 #include "worker/cli/table.hpp"
 #include "worker/cli/terminal.hpp"
+#include "worker/direct_connection.hpp"
 #include "worker/startup.hpp"
 
 #include <fmt/format.h>
@@ -70,7 +71,7 @@ asio::awaitable<int> look(db::Session& session, const Config& config, Found& fou
         config.database.connection.pooler == db::Pooler::none && co_await db::is_behind_pooler(session);
     if (found.hidden_pooler) co_return exit_ok;  // what is prepared for this client may meet what others prepared
     found.schema = co_await db::read_schema_state(session);
-    found.next_worker = db::own_connections(config.database.pool);
+    found.next_worker = own_connections(config.database);
     if (found.schema == db::SchemaState::current) {
         found.budget = co_await read_budget(session, config, queue::WorkerId{});
     }

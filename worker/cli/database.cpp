@@ -24,10 +24,7 @@ namespace {
 
 db::ConnectionSettings connection_settings(const Config& config, Visit visit) {
     db::ConnectionSettings settings = visit.direct ? direct_connection(config.database) : config.database.connection;
-    if (visit.direct) {
-        settings.pooler = db::Pooler::none;
-        settings.statement_timeout = {};
-    }
+    if (visit.direct) settings.statement_timeout = {};
     return settings;
 }
 
