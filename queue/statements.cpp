@@ -54,6 +54,8 @@ std::span<const db::Statement* const> statements() {
         &list_batches_sql,
         &list_slow_jobs_sql,
         &cancel_job_sql,
+        &count_cancellable_jobs_sql,
+        &cancel_jobs_sql,
         &record_task_progress_sql,
         &read_task_progress_sql,
         &read_job_sql,

@@ -61,6 +61,8 @@ extern const db::Statement read_batch_callbacks_sql;
 extern const db::Statement list_waiting_kinds_sql;
 extern const db::Statement list_slow_jobs_sql;
 extern const db::Statement cancel_job_sql;
+extern const db::Statement count_cancellable_jobs_sql;
+extern const db::Statement cancel_jobs_sql;
 extern const db::Statement record_task_progress_sql;
 extern const db::Statement read_task_progress_sql;
 extern const db::Statement read_job_sql;

@@ -97,11 +97,9 @@ end
 $$;
 comment on function task_queue.seal_due_batches is 'Seals open batches whose seal_after has passed. Returns how many.';
 
--- (batch_id = any (array[x]) instead of batch_id = x: see queue/plans.cpp.)
--- One bounded step: takes the jobs that wait out of up to max_rows rows, and of 16 MiB of args, which are copied; and asks
--- the workers of the running ones to stop. Rows locked by others are left for the next step, which is why the leader
--- repeats it until the batch has finished.
-create function task_queue.cancel_batch_rows(batch_id uuid, max_rows integer, out cancelled bigint, out stopping bigint)
+-- One bounded step: takes the jobs that wait out of rows that the caller has locked, and of 16 MiB of args, which are copied; and
+-- asks the workers of the running ones to stop.
+create function task_queue.cancel_rows(ids bigint[], out cancelled bigint, out stopping bigint, out last_id bigint)
 language plpgsql
 set plan_cache_mode = force_custom_plan as $$
 #variable_conflict use_column
@@ -111,14 +109,12 @@ begin
     with found as materialized (
         select b.*, pg_column_size(b.args) as bytes
         from task_queue.bundles b
-        where b.batch_id = any (array[cancel_batch_rows.batch_id]) and b.state <> 2
-        order by b.batch_id, b.id
-        limit max_rows
-        for update skip locked
+        where b.id = any (ids) and b.state <> 2
+    ), measured as materialized (
+        select f.*, sum(f.bytes) over (order by f.id) - f.bytes < 16777216 as fits
+        from found f
     ), picked as materialized (
-        select f.*
-        from (select f.*, sum(f.bytes) over (rows unbounded preceding) - f.bytes as bytes_before from found f) f
-        where f.bytes_before < 16777216
+        select m.* from measured m where m.fits
     ), gone as (
         delete from task_queue.bundles b where b.id = any (array(select p.id from picked p))
     ), history as (
@@ -136,26 +132,47 @@ begin
         where h.members <> 0 and h.kept
     ), counted as (
         insert into task_queue.batch_changes (batch_id, cancelled)
-        select p.batch_id, sum(task_queue.count_jobs(p.pending)) from picked p group by p.batch_id
-        returning cancelled
+        select p.batch_id, sum(task_queue.count_jobs(p.pending)) from picked p where p.batch_id is not null group by p.batch_id
     )
-    select coalesce((select c.cancelled from counted c), 0) into cancelled;
+    select coalesce(sum(task_queue.count_jobs(m.pending)) filter (where m.fits), 0),
+        coalesce(min(m.id) filter (where not m.fits) - 1, (select max(i) from unnest(ids) i))
+    into cancelled, last_id
+    from measured m;
 
-    with picked as materialized (
-        select b.id, b.pending, b.worker_id
+    with asked as (
+        update task_queue.bundles b
+        set cancel_requested = b.pending
+        where b.id = any (ids) and b.state = 2 and b.cancel_requested <> b.pending
+        returning b.pending, b.worker_id
+    )
+    select coalesce(sum(task_queue.count_jobs(a.pending)), 0), array_agg(distinct a.worker_id)
+    into stopping, workers
+    from asked a;
+    perform pg_notify('task_queue_cancel', w::text) from unnest(workers) w;
+end
+$$;
+comment on function task_queue.cancel_rows is
+    'Cancels jobs in rows that the caller has locked: how many were taken out, how many running ones were asked to stop, and the '
+    'row up to which all are done.';
+
+-- (batch_id = any (array[x]) instead of batch_id = x: see queue/plans.cpp.)
+-- Rows locked by others are left for the next step, which is why the leader repeats it until the batch has finished.
+create function task_queue.cancel_batch_rows(batch_id uuid, max_rows integer, out cancelled bigint, out stopping bigint)
+language plpgsql
+set plan_cache_mode = force_custom_plan as $$
+#variable_conflict use_column
+declare
+    ids bigint[];
+begin
+    ids := array(
+        select b.id
         from task_queue.bundles b
-        where b.batch_id = any (array[cancel_batch_rows.batch_id]) and b.state = 2
-          and b.cancel_requested <> b.pending
+        where b.batch_id = any (array[cancel_batch_rows.batch_id]) and (b.state <> 2 or b.cancel_requested <> b.pending)
         order by b.batch_id, b.id
         limit max_rows
         for update skip locked
-    ), asked as (
-        update task_queue.bundles b set cancel_requested = b.pending where b.id = any (array(select p.id from picked p))
-    )
-    select coalesce(sum(task_queue.count_jobs(p.pending)), 0), array_agg(distinct p.worker_id)
-    into stopping, workers
-    from picked p;
-    perform pg_notify('task_queue_cancel', w::text) from unnest(workers) w;
+    );
+    select r.cancelled, r.stopping into cancelled, stopping from task_queue.cancel_rows(ids) r;
 end
 $$;
 comment on function task_queue.cancel_batch_rows is
