@@ -189,12 +189,11 @@ asio::awaitable<Done> transact_all(
 
 void report_json(const EnqueueCommand& command, const Done& done) {
     JsonObject object;
+    std::optional<std::string> batch;
+    if (!done.batch.empty()) batch = done.batch;
     if (is_one_job(command)) {
-        object.add("job", done.first).add("existed", done.existed);
-        if (!done.batch.empty()) object.add("batch", done.batch);
+        object.add("job", done.first).add("existed", done.existed).add("batch", batch);
     } else {
-        std::optional<std::string> batch;
-        if (!done.batch.empty()) batch = done.batch;
         object.add("batch", batch).add("name", done.batch_name).add("jobs", done.jobs);
         object.add("skipped", done.source.skipped).add("first_job", done.first).add("existed", done.existed);
         object.add("sealed", done.sealed);
