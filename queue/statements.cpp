@@ -52,6 +52,8 @@ std::span<const db::Statement* const> statements() {
         &fold_batch_changes_sql,
         &read_batch_status_sql,
         &list_batches_sql,
+        &list_unfinished_batches_sql,
+        &read_batch_loads_sql,
         &list_slow_jobs_sql,
         &cancel_job_sql,
         &count_cancellable_jobs_sql,

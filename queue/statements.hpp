@@ -57,6 +57,8 @@ extern const db::Statement seal_due_batches_sql;
 extern const db::Statement fold_batch_changes_sql;
 extern const db::Statement read_batch_status_sql;
 extern const db::Statement list_batches_sql;
+extern const db::Statement list_unfinished_batches_sql;
+extern const db::Statement read_batch_loads_sql;
 extern const db::Statement read_batch_callbacks_sql;
 extern const db::Statement list_waiting_kinds_sql;
 extern const db::Statement list_slow_jobs_sql;

@@ -263,7 +263,8 @@ begin
         returning c.*
     ), sums as materialized (
         select t.batch_id, sum(t.total) as total, sum(t.completed) as completed, sum(t.discarded) as discarded,
-            sum(t.cancelled) as cancelled, count(*) as changes, bool_or(t.discarded < 0) as redriven
+            sum(t.cancelled) as cancelled, count(*) as changes, bool_or(t.discarded < 0) as redriven,
+            sum(least(t.discarded, 0)) as revived
         from taken t
         group by t.batch_id
     ), added as (
@@ -273,18 +274,25 @@ begin
             discarded = b.discarded + s.discarded,
             cancelled = b.cancelled + s.cancelled,
             -- A moving average over some 10 s.
-            recent_rate = coalesce(b.recent_rate, 0) + (1 - exp(-t.seconds / 10.0))
-                * ((s.completed + greatest(s.discarded, 0) + s.cancelled) / t.seconds - coalesce(b.recent_rate, 0)),
-            -- What was redriven after the batch had finished makes its next round.
-            round = b.round + case when s.redriven and b.state = 'finished' then 1 else 0 end,
-            state = case when s.redriven and b.state = 'finished' then 'sealed' else b.state end,
+            recent_rate = case
+                when not t.reopened then coalesce(b.recent_rate, 0) + (1 - exp(-t.seconds / 10.0))
+                    * ((s.completed + greatest(s.discarded, 0) + s.cancelled) / t.seconds - coalesce(b.recent_rate, 0))
+            end,
+            -- What was redriven after the batch had finished makes its next round, with rates of its own.
+            rated_from = case when t.reopened then now() else b.rated_from end,
+            ended_before = case
+                when t.reopened then b.completed + b.discarded + b.cancelled + s.revived else b.ended_before
+            end,
+            round = b.round + case when t.reopened then 1 else 0 end,
+            state = case when t.reopened then 'sealed' else b.state end,
             finished_at = case when not s.redriven then b.finished_at end,
             folded_at = now(),
             updated_at = now()
         from sums s
         join task_queue.batches o on o.id = s.batch_id
         cross join lateral (
-            select greatest(extract(epoch from now() - coalesce(o.folded_at, o.created_at))::double precision, 0.01) as seconds
+            select greatest(extract(epoch from now() - coalesce(o.folded_at, o.created_at))::double precision, 0.01) as seconds,
+                s.redriven and o.state = 'finished' as reopened
         ) t
         where b.id = s.batch_id and b.id = any (visited)
     )
@@ -363,15 +371,22 @@ language sql stable as $$
     ) r
     -- The recent rate fades when nothing was folded for more than 2 s.
     cross join lateral (
-        select case when f.finished_at is null then b.recent_rate
+        select case when f.finished_at is null and not n.redriven then coalesce(b.recent_rate, 0)
             * exp(-greatest(extract(epoch from now() - b.folded_at)::double precision - 2, 0) / 10) else 0 end as recent,
-            n.ended / greatest(extract(epoch from coalesce(f.finished_at, now()) - b.created_at)::double precision, 0.001) as overall
+            case
+                when n.redriven then 0
+                -- A round begins with a fold, and they are a second apart.
+                when b.rated_from is not null
+                then (n.ended - b.ended_before)
+                    / greatest(extract(epoch from coalesce(f.finished_at, now()) - b.rated_from)::double precision, 1)
+                else n.ended / greatest(extract(epoch from coalesce(f.finished_at, now()) - b.created_at)::double precision, 0.001)
+            end as overall
     ) s
     where b.id = batch_status.batch_id
 $$;
 comment on function task_queue.batch_status is
     'One row: the jobs of a batch counted by outcome as of this snapshot, folded or not, those running, those still waiting '
-    '(scheduled, available or to be retried), percent, jobs a second lately and overall, and the time that the rest may take.';
+    '(scheduled, available or to be retried), percent, jobs a second lately and in this round, and the time that the rest may take.';
 
 do $$
 begin
