@@ -18,7 +18,7 @@ namespace queue {
 struct NewBatch {
     std::optional<BatchId> id{};  // any UUID; empty: the database makes one
     std::string name{};
-    std::optional<std::string> meta{};           // JSON
+    std::optional<std::string> meta{};           // JSON; the callbacks' jobs have it too
     std::optional<std::string> on_finish{};      // kinds of the jobs enqueued when the batch has finished: in any case,
     std::optional<std::string> on_success{};     // when every job completed,
     std::optional<std::string> on_failure{};     // when one was discarded or cancelled

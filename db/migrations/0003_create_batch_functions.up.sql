@@ -306,8 +306,8 @@ begin
           and not exists (select from task_queue.batch_changes c where c.batch_id = b.id)
         returning b.*
     ), callbacks as (
-        insert into task_queue.bundles (id, members, pending, kind_id, queue_id, args)
-        select nextval('task_queue.base_ids'), 1, 1, k.kind_id, d.callback_queue_id, json_build_array(json_build_object(
+        insert into task_queue.bundles (id, members, pending, kind_id, queue_id, meta, args)
+        select nextval('task_queue.base_ids'), 1, 1, k.kind_id, d.callback_queue_id, d.meta, json_build_array(json_build_object(
             'batch_id', d.id, 'name', d.name, 'round', d.round, 'total', d.total, 'completed', d.completed,
             'discarded', d.discarded, 'cancelled', d.cancelled, 'args', d.callback_args
         ))

@@ -82,3 +82,13 @@ TEST_CASE("a redrive that is folded with its jobs' ends counts them in the new r
     CHECK(test.status().overall_rate > 0);
     CHECK(test.status().overall_rate <= 10);
 }
+
+TEST_CASE("the callbacks of a batch carry its meta", "[queue][batch][db]") {
+    RoundsFixture test(R"(, meta => '{"traceparent": "00-1-2-01"}', on_finish => 'done', on_success => 'good')");
+    test.seal();
+    test.append(1, 1, 0);
+    test.fold();
+    CHECK(
+        test.value("select string_agg(meta ->> 'traceparent', ' ') from task_queue.bundles") == "00-1-2-01 00-1-2-01"
+    );
+}

@@ -31,6 +31,7 @@ Examples:
 
 inline constexpr const char* batch_watch =
     R"(Exit code 1 when jobs were discarded or cancelled. Ctrl-C leaves the batch alone.
+When the database goes away it waits for it, for a minute at most.
 
 --json: an object as list writes it for each change, one a line, the last one
   with "final": true

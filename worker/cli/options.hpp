@@ -63,6 +63,7 @@ struct EnqueueCommand {
     std::optional<std::string> unique_key;
     std::optional<std::string> enqueue_key;
     std::optional<int> bundle;
+    std::optional<std::string> meta;  // JSON, of the jobs and of a batch that is made
 
     std::string batch;  // name of a new one, or the UUID of an open one
     bool open = false;  // do not seal it

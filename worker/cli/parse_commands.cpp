@@ -74,6 +74,9 @@ void Parser::add_enqueue() {
     command->add_option("--enqueue-key", options.enqueue_key, "a repeat within a day adds nothing")->type_name("KEY");
     add_number(*command, "--bundle", options.bundle, 1, 63, "jobs to a row");
 
+    command->add_option("--meta", options.meta, "carried along, such as a traceparent; a batch's callbacks get it")
+        ->type_name("JSON");
+
     CLI::Option* batch = command->add_option("-b,--batch", options.batch, "name of a new batch, or id of an open one");
     batch->type_name("NAME");
     command->add_flag("--open", options.open, "do not seal the batch")->needs(batch);
