@@ -140,6 +140,51 @@ asio::awaitable<std::vector<BatchStatus>> list_batches(db::Session& session, Bat
     co_return db::map_rows(rows, status_from_row);
 }
 
+// Indexes: ix_batches_finished_at and ix_batches_finished_at_discarded, since finished ones stay for days.
+const db::Statement list_unfinished_batches_sql{"list_unfinished_batches", R"sql(
+    select s.id, s.name, s.state, s.round, s.total, s.completed, s.discarded, s.cancelled, s.running, s.waiting, s.percent,
+        s.recent_rate, s.overall_rate, ceil(extract(epoch from s.eta))::bigint, s.created_at, s.sealed_at, s.finished_at,
+        s.meta
+    from (
+        select u.id
+        from (
+            select b.id, b.created_at from task_queue.batches b where b.finished_at is null and b.discarded = 0
+            union all
+            select b.id, b.created_at from task_queue.batches b where b.finished_at is null and b.discarded > 0
+        ) u
+        order by u.created_at desc
+        limit $1::integer
+    ) newest
+    cross join lateral task_queue.batch_status(newest.id) s
+    order by s.created_at desc
+)sql"};
+
+asio::awaitable<std::vector<BatchStatus>> list_unfinished_batches(db::Session& session, int limit) {
+    const db::Rows rows = co_await session.execute(list_unfinished_batches_sql, limit);
+    co_return db::map_rows(rows, status_from_row);
+}
+
+const db::Statement read_batch_loads_sql{"read_batch_loads", R"sql(
+    select u.state, count(*), sum(u.total - u.completed - u.discarded - u.cancelled)::bigint
+    from (
+        select * from task_queue.batches b where b.finished_at is null and b.discarded = 0
+        union all
+        select * from task_queue.batches b where b.finished_at is null and b.discarded > 0
+    ) u
+    group by u.state
+)sql"};
+
+asio::awaitable<std::vector<BatchLoad>> read_batch_loads(db::Session& session) {
+    const db::Rows rows = co_await session.execute(read_batch_loads_sql);
+    co_return db::map_rows(rows, [](db::Row row) {
+        return BatchLoad{
+            .state = row.get<std::string>(0),
+            .batches = row.get<std::int64_t>(1),
+            .jobs_left = row.get<std::int64_t>(2),
+        };
+    });
+}
+
 const db::Statement read_batch_callbacks_sql{"read_batch_callbacks", R"sql(
     select f.name, s.name, u.name
     from task_queue.batches b

@@ -18,7 +18,7 @@ namespace queue {
 struct NewBatch {
     std::optional<BatchId> id{};  // any UUID; empty: the database makes one
     std::string name{};
-    std::optional<std::string> meta{};           // JSON
+    std::optional<std::string> meta{};           // JSON; the callbacks' jobs have it too
     std::optional<std::string> on_finish{};      // kinds of the jobs enqueued when the batch has finished: in any case,
     std::optional<std::string> on_success{};     // when every job completed,
     std::optional<std::string> on_failure{};     // when one was discarded or cancelled
@@ -96,10 +96,10 @@ struct BatchStatus {
     std::int64_t discarded = 0;
     std::int64_t cancelled = 0;
     std::int64_t running = 0;
-    std::int64_t waiting = 0;                   // scheduled, available or to be retried
-    double percent = 0;                         // 0 .. 100: ended of total
-    double recent_rate = 0;                     // jobs a second over the last 10 s or so
-    double overall_rate = 0;                    // jobs a second since the batch was made
+    std::int64_t waiting = 0;  // scheduled, available or to be retried
+    double percent = 0;        // 0 .. 100: ended of total
+    double recent_rate = 0;    // jobs a second over the last 10 s or so
+    double overall_rate = 0;   // jobs a second since the batch was made, or redriven after it had finished
     std::optional<std::chrono::seconds> eta{};  // empty: finished, or nothing to go by
     db::TimePoint created_at{};
     std::optional<db::TimePoint> sealed_at{};
@@ -120,6 +120,19 @@ struct BatchFilter {
 // The newest batches first.
 // Throws: db::Error.
 boost::asio::awaitable<std::vector<BatchStatus>> list_batches(db::Session& session, BatchFilter filter = {});
+
+// The newest that have not finished.
+// Throws: db::Error.
+boost::asio::awaitable<std::vector<BatchStatus>> list_unfinished_batches(db::Session& session, int limit);
+
+struct BatchLoad {
+    std::string state{};         // open, sealed, cancelled
+    std::int64_t batches = 0;    // that have not finished
+    std::int64_t jobs_left = 0;  // of theirs that have not ended, as of the last fold
+};
+
+// Throws: db::Error.
+boost::asio::awaitable<std::vector<BatchLoad>> read_batch_loads(db::Session& session);
 
 struct BatchCallbacks {  // kinds; see NewBatch
     std::optional<std::string> on_finish;

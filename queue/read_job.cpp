@@ -47,6 +47,7 @@ asio::awaitable<std::optional<JobDetails>> read_job(db::Session& session, JobId 
 const db::Statement list_jobs_sql{"list_jobs", R"sql(
     with wanted as (
         select (select k.id from task_queue.kinds k where k.name = $1::text) as kind_id,
+            (select q.id from task_queue.queues q where q.name = $5::text) as queue_id,
             (select b.created_at from task_queue.batches b where b.id = $3::uuid) as since
     ), rows as (
         (
@@ -54,6 +55,7 @@ const db::Statement list_jobs_sql{"list_jobs", R"sql(
                 null::timestamptz as finished_at
             from task_queue.bundles b
             where ($1::text is null or b.kind_id = (select w.kind_id from wanted w))
+              and ($5::text is null or b.queue_id = (select w.queue_id from wanted w))
               and ($3::uuid is null or b.batch_id = $3::uuid)
               and ($2::text is null or task_queue.state_name(b.state) = $2::text
                    or $2::text = 'completed' and b.pending <> b.members)
@@ -66,6 +68,7 @@ const db::Statement list_jobs_sql{"list_jobs", R"sql(
                 f.finished_at
             from task_queue.finished_bundles f
             where ($1::text is null or f.kind_id = (select w.kind_id from wanted w))
+              and ($5::text is null or f.queue_id = (select w.queue_id from wanted w))
               and ($3::uuid is null or f.batch_id = $3::uuid)
               and f.finished_at >= coalesce((select w.since from wanted w), '-infinity')
               and ($2::text is null or task_queue.state_name(f.state) = $2::text)
@@ -84,6 +87,7 @@ const db::Statement list_jobs_sql{"list_jobs", R"sql(
             select d.id, d.kind_id, d.queue_id, 'discarded', d.priority, d.attempt, d.batch_id, d.created_at, d.died_at
             from task_queue.dead_jobs d
             where ($1::text is null or d.kind_id = (select w.kind_id from wanted w))
+              and ($5::text is null or d.queue_id = (select w.queue_id from wanted w))
               and ($3::uuid is null or d.batch_id = $3::uuid) and ($2::text is null or $2::text = 'discarded')
             order by d.id desc
             limit $4::integer
@@ -100,7 +104,7 @@ const db::Statement list_jobs_sql{"list_jobs", R"sql(
 
 asio::awaitable<std::vector<JobLine>> list_jobs(db::Session& session, JobFilter filter) {
     const db::Rows rows =
-        co_await session.execute(list_jobs_sql, filter.kind, filter.state, filter.batch, filter.limit);
+        co_await session.execute(list_jobs_sql, filter.kind, filter.state, filter.batch, filter.limit, filter.queue);
     co_return db::map_rows(rows, [](db::Row row) {
         return JobLine{
             .id = row.get<JobId>(0),

@@ -46,6 +46,7 @@ boost::asio::awaitable<std::optional<JobDetails>> read_job(db::Session& session,
 
 struct JobFilter {
     std::optional<std::string> kind{};
+    std::optional<std::string> queue{};
     std::optional<std::string> state{};  // in words
     std::optional<BatchId> batch{};
     int limit = 50;

@@ -118,6 +118,9 @@ void Maintenance::change_lead(bool leads) {
         log(LogLevel::info, "leading: this worker does the maintenance");
     } else {
         metrics_.set_queues({});
+        metrics_.set_batches({});
+        const std::lock_guard lock(batches_mutex_);
+        batches_.reset();
         metrics_.set_budget({});
     }
 }
@@ -183,7 +186,9 @@ asio::awaitable<void> Maintenance::fold(const queue::Look& look) {
     for (const auto end = Clock::now() + turn; folded.more && Clock::now() < end;) {
         folded = co_await queue::fold_batch_changes(session, {.after = folded.last_change});
         foothold_.took_changes(folded.last_change);
-        if (!folded.finished.empty()) engine_.wake();  // callbacks were enqueued
+        if (folded.finished.empty()) continue;
+        metrics_.count_batches_finished(std::ssize(folded.finished));
+        engine_.wake();  // callbacks were enqueued
     }
     if (folded.more) fold_after_ = folded.last_change;
 }

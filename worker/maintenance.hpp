@@ -5,6 +5,7 @@
 // runs in a transaction of its own, and is tried again later when it fails.
 
 #include "db/pool.hpp"
+#include "queue/batches.hpp"
 #include "queue/ids.hpp"
 #include "queue/leader.hpp"
 #include "worker/config.hpp"
@@ -21,6 +22,9 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <mutex>
+#include <optional>
+#include <vector>
 
 namespace worker {
 
@@ -42,6 +46,8 @@ public:
     boost::asio::awaitable<void> run();
     void stop();
     bool is_leader() const { return leader_; }
+    // The newest batches that have not finished, as last measured; empty where another leads. From any thread.
+    std::optional<std::vector<queue::BatchStatus>> batches() const;
 
 private:
     boost::asio::awaitable<std::chrono::milliseconds> look();
@@ -54,6 +60,7 @@ private:
     boost::asio::awaitable<bool> keep_history();
     boost::asio::awaitable<bool> prune();
     boost::asio::awaitable<void> measure();
+    boost::asio::awaitable<void> measure_batches(db::Session& session);
     boost::asio::awaitable<void> check_budget();
 
     db::Pool& pool_;
@@ -80,6 +87,8 @@ private:
     Clock::time_point next_late_{};
     Clock::time_point next_fold_{};
     Clock::time_point next_measure_{};
+    mutable std::mutex batches_mutex_;
+    std::optional<std::vector<queue::BatchStatus>> batches_;  // guarded by batches_mutex_
     std::int64_t budgeted_ = -1;  // connections of the fleet when they were held against the server
     Clock::time_point budgeted_at_{};
     Clock::time_point next_prune_{};

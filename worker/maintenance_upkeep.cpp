@@ -22,6 +22,7 @@ constexpr std::chrono::seconds keep_keys = 24h;
 constexpr std::chrono::seconds keep_workers = 1h;
 constexpr std::chrono::seconds keep_progress = 60s;
 constexpr int depth_rows = 10'000;
+constexpr int batches_shown = 20;
 }  // namespace
 
 // Answers false where somebody reads the history, so that a partition could not be added or dropped: nothing else waits
@@ -96,6 +97,24 @@ asio::awaitable<void> Maintenance::measure() {
         depths.push_back({queue->name, depth.scheduled, depth.available, depth.running, 0, depth.oldest.value_or(0ms)});
     }
     metrics_.set_queues(std::move(depths));
+    co_await measure_batches(session);
+}
+
+asio::awaitable<void> Maintenance::measure_batches(db::Session& session) {
+    const std::vector<queue::BatchLoad> loads = co_await queue::read_batch_loads(session);
+    std::vector<BatchGauge> gauges;
+    for (const queue::BatchLoad& load : loads) gauges.push_back({load.state, load.batches, load.jobs_left});
+    std::vector<queue::BatchStatus> batches;
+    if (!loads.empty()) batches = co_await queue::list_unfinished_batches(session, batches_shown);
+    measured_empty_ = measured_empty_ && loads.empty();
+    metrics_.set_batches(std::move(gauges));
+    const std::lock_guard lock(batches_mutex_);
+    batches_ = std::move(batches);
+}
+
+std::optional<std::vector<queue::BatchStatus>> Maintenance::batches() const {
+    const std::lock_guard lock(batches_mutex_);
+    return batches_;
 }
 
 }  // namespace worker

@@ -98,12 +98,15 @@ struct Metrics::Families {
         counter("leases_lost_total", "Jobs whose lease was lost while they ran here").Add({});
     prometheus::Counter& rescues =
         counter("rescues_total", "Jobs of dead workers that this leader put back to the line").Add({});
+    prometheus::Counter& batches_finished =
+        counter("batches_finished_total", "Batches that this leader found finished").Add({});
     prometheus::Counter& unknown_kind =
         counter("unknown_kind_total", "Jobs snoozed because this worker has no handler for their kind").Add({});
 
     mutable std::mutex mutex;
     std::unordered_map<std::string, StatementMetrics, NameHash, std::equal_to<>> statements;  // guarded by mutex
     std::vector<QueueDepth> queues;                                                           // guarded by mutex
+    std::optional<std::vector<BatchGauge>> batches;                                           // guarded by mutex
     std::optional<db::Budget> budget;                                                         // guarded by mutex
     Probes probes;                                                                            // guarded by mutex
 };
@@ -164,6 +167,10 @@ void Metrics::count_rescues(std::int64_t jobs) {
     families_->rescues.Increment(static_cast<double>(jobs));
 }
 
+void Metrics::count_batches_finished(std::int64_t batches) {
+    families_->batches_finished.Increment(static_cast<double>(batches));
+}
+
 void Metrics::count_unknown_kind(std::int64_t jobs) {
     families_->unknown_kind.Increment(static_cast<double>(jobs));
 }
@@ -171,6 +178,11 @@ void Metrics::count_unknown_kind(std::int64_t jobs) {
 void Metrics::set_queues(std::vector<QueueDepth> queues) {
     const std::lock_guard lock(families_->mutex);
     families_->queues = std::move(queues);
+}
+
+void Metrics::set_batches(std::optional<std::vector<BatchGauge>> batches) {
+    const std::lock_guard lock(families_->mutex);
+    families_->batches = std::move(batches);
 }
 
 void Metrics::set_budget(std::optional<db::Budget> budget) {
@@ -182,10 +194,12 @@ std::string Metrics::to_text() const {
     Probes probes;
     std::optional<db::Budget> budget;
     std::vector<QueueDepth> queues;
+    std::optional<std::vector<BatchGauge>> batches;
     {
         const std::lock_guard lock(families_->mutex);
         probes = families_->probes;
         queues = families_->queues;
+        batches = families_->batches;
         budget = families_->budget;
     }
     std::optional<EngineSnapshot> engine;
@@ -195,6 +209,7 @@ std::string Metrics::to_text() const {
     if (engine) append_engine(all, *engine);
     if (probes.handlers) append_handlers(all, probes.handlers());
     append_queues(all, queues);
+    if (batches) append_batches(all, *batches);
     if (budget) append_budget(all, *budget);
     std::ranges::sort(all, {}, &prometheus::MetricFamily::name);
     return prometheus::TextSerializer().Serialize(all);

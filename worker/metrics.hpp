@@ -121,6 +121,13 @@ struct QueueDepth {
     std::chrono::nanoseconds oldest_ready{0};  // age of the oldest available job; 0 when there is none
 };
 
+// The batches in one state that have not finished, as the leader counted them.
+struct BatchGauge {
+    std::string state;
+    std::int64_t batches = 0;
+    std::int64_t jobs_left = 0;  // that have not ended
+};
+
 class Metrics {
 public:
     // `kinds` are the registered ones.
@@ -141,10 +148,15 @@ public:
     void count_claim(std::int64_t jobs);  // one claim that won so many jobs, perhaps 0
     void count_leases_lost(std::int64_t jobs);
     void count_rescues(std::int64_t jobs);
+    void count_batches_finished(std::int64_t batches);
     void count_unknown_kind(std::int64_t jobs);  // snoozed because no handler is registered
 
     // Replaces the queues' gauges. The leader alone has them; one that lost its office gives none.
     void set_queues(std::vector<QueueDepth> queues);
+
+    // Replaces the batches' gauges; the leader alone has them, and empty ones give none. States that are left out are
+    // 0.
+    void set_batches(std::optional<std::vector<BatchGauge>> batches);
 
     // Replaces the budget's gauges; the leader alone has them.
     void set_budget(std::optional<db::Budget> budget);

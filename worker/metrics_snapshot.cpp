@@ -144,6 +144,20 @@ void append_budget(std::vector<MetricFamily>& families, const db::Budget& budget
     families.push_back(gauge("budget_workers", "Live workers whose connections were added up", budget.workers));
 }
 
+void append_batches(std::vector<MetricFamily>& families, const std::vector<BatchGauge>& batches) {
+    MetricFamily count =
+        family("batches", "Batches that have not finished, by state, as the leader counts", MetricType::Gauge);
+    MetricFamily left = family("batch_jobs_left", "Jobs of those batches that have not ended", MetricType::Gauge);
+    for (const char* state : {"open", "sealed", "cancelled"}) {
+        const auto found = std::ranges::find(batches, state, &BatchGauge::state);
+        const BatchGauge gauge = found == batches.end() ? BatchGauge{} : *found;
+        count.metric.push_back(sample(static_cast<double>(gauge.batches), {{"state", state}}));
+        left.metric.push_back(sample(static_cast<double>(gauge.jobs_left), {{"state", state}}));
+    }
+    families.push_back(std::move(count));
+    families.push_back(std::move(left));
+}
+
 void append_queues(std::vector<MetricFamily>& families, const std::vector<QueueDepth>& queues) {
     if (queues.empty()) return;
     MetricFamily depth = family("queue_depth", "Live jobs by queue and state, as the leader counts", MetricType::Gauge);

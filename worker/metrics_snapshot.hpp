@@ -20,6 +20,7 @@ void append_pool(std::vector<prometheus::MetricFamily>& families, const db::Pool
 void append_engine(std::vector<prometheus::MetricFamily>& families, const EngineSnapshot& engine);
 void append_handlers(std::vector<prometheus::MetricFamily>& families, const std::vector<HandlerSnapshot>& handlers);
 void append_queues(std::vector<prometheus::MetricFamily>& families, const std::vector<QueueDepth>& queues);
+void append_batches(std::vector<prometheus::MetricFamily>& families, const std::vector<BatchGauge>& batches);
 void append_budget(std::vector<prometheus::MetricFamily>& families, const db::Budget& budget);
 
 }  // namespace worker

@@ -90,6 +90,7 @@ EndpointCallbacks Process::endpoint_callbacks() {
             .listening = control_.is_listening(),
             .stopping = stop_asked_.load(),
             .heartbeat_age = control_.heartbeat_age(),
+            .batches = maintenance_.batches(),
         });
     };
     return callbacks;

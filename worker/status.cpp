@@ -7,6 +7,36 @@ namespace json = boost::json;
 
 namespace worker {
 
+namespace {
+
+json::value batches_value(const std::optional<std::vector<queue::BatchStatus>>& batches) {
+    if (!batches) return nullptr;
+    json::array all;
+    for (const queue::BatchStatus& batch : *batches) {
+        json::value eta = nullptr;
+        if (batch.eta) eta = batch.eta->count();
+        all.push_back(
+            {{"id", batch.id},
+             {"name", batch.name},
+             {"state", batch.state},
+             {"round", batch.round},
+             {"total", batch.total},
+             {"completed", batch.completed},
+             {"discarded", batch.discarded},
+             {"cancelled", batch.cancelled},
+             {"running", batch.running},
+             {"waiting", batch.waiting},
+             {"percent", batch.percent},
+             {"recent_rate", batch.recent_rate},
+             {"overall_rate", batch.overall_rate},
+             {"eta_seconds", eta}}
+        );
+    }
+    return all;
+}
+
+}  // namespace
+
 std::string status_json(const Status& status) {
     const double age = std::chrono::duration<double>(status.heartbeat_age).count();
     const json::value document = {
@@ -34,6 +64,7 @@ std::string status_json(const Status& status) {
           {"waiting", status.pool.waiting},
           {"timeouts", status.pool.timeouts},
           {"invalid", status.pool.invalid}}},
+        {"batches", batches_value(status.batches)},
     };
     return json::serialize(document);
 }

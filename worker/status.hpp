@@ -3,11 +3,14 @@
 // The document at /status: what this worker is and does at this instant.
 
 #include "db/pool_stats.hpp"
+#include "queue/batches.hpp"
 #include "queue/workers.hpp"
 #include "worker/engine.hpp"
 
 #include <chrono>
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace worker {
 
@@ -20,6 +23,8 @@ struct Status {
     bool listening = false;
     bool stopping = false;
     std::chrono::nanoseconds heartbeat_age{};
+    std::optional<std::vector<queue::BatchStatus>> batches{
+    };  // that have not finished; empty where this worker leads not
 };
 
 std::string status_json(const Status& status);

@@ -226,6 +226,8 @@ create table task_queue.batches (
     discarded bigint not null default 0,
     cancelled bigint not null default 0,
     recent_rate double precision,  -- jobs a second between the last folds
+    rated_from timestamptz,  -- when this round began; null: with the batch
+    ended_before bigint not null default 0,  -- jobs that had ended then
     on_finish_kind_id integer,
     on_success_kind_id integer,
     on_failure_kind_id integer,

@@ -3,6 +3,7 @@ drop function task_queue.fold_batch_changes(bigint, integer);
 drop function task_queue.cancel_batch(uuid);
 drop function task_queue.cancel_remaining_jobs(integer);
 drop function task_queue.cancel_batch_rows(uuid, integer);
+drop function task_queue.cancel_rows(bigint[]);
 drop function task_queue.seal_due_batches(integer);
 drop function task_queue.seal_batch(uuid);
 drop function task_queue.lock_batch(uuid);

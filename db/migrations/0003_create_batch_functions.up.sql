@@ -97,11 +97,9 @@ end
 $$;
 comment on function task_queue.seal_due_batches is 'Seals open batches whose seal_after has passed. Returns how many.';
 
--- (batch_id = any (array[x]) instead of batch_id = x: see queue/plans.cpp.)
--- One bounded step: takes the jobs that wait out of up to max_rows rows, and of 16 MiB of args, which are copied; and asks
--- the workers of the running ones to stop. Rows locked by others are left for the next step, which is why the leader
--- repeats it until the batch has finished.
-create function task_queue.cancel_batch_rows(batch_id uuid, max_rows integer, out cancelled bigint, out stopping bigint)
+-- One bounded step: takes the jobs that wait out of rows that the caller has locked, and of 16 MiB of args, which are copied; and
+-- asks the workers of the running ones to stop.
+create function task_queue.cancel_rows(ids bigint[], out cancelled bigint, out stopping bigint, out last_id bigint)
 language plpgsql
 set plan_cache_mode = force_custom_plan as $$
 #variable_conflict use_column
@@ -111,14 +109,12 @@ begin
     with found as materialized (
         select b.*, pg_column_size(b.args) as bytes
         from task_queue.bundles b
-        where b.batch_id = any (array[cancel_batch_rows.batch_id]) and b.state <> 2
-        order by b.batch_id, b.id
-        limit max_rows
-        for update skip locked
+        where b.id = any (ids) and b.state <> 2
+    ), measured as materialized (
+        select f.*, sum(f.bytes) over (order by f.id) - f.bytes < 16777216 as fits
+        from found f
     ), picked as materialized (
-        select f.*
-        from (select f.*, sum(f.bytes) over (rows unbounded preceding) - f.bytes as bytes_before from found f) f
-        where f.bytes_before < 16777216
+        select m.* from measured m where m.fits
     ), gone as (
         delete from task_queue.bundles b where b.id = any (array(select p.id from picked p))
     ), history as (
@@ -136,26 +132,47 @@ begin
         where h.members <> 0 and h.kept
     ), counted as (
         insert into task_queue.batch_changes (batch_id, cancelled)
-        select p.batch_id, sum(task_queue.count_jobs(p.pending)) from picked p group by p.batch_id
-        returning cancelled
+        select p.batch_id, sum(task_queue.count_jobs(p.pending)) from picked p where p.batch_id is not null group by p.batch_id
     )
-    select coalesce((select c.cancelled from counted c), 0) into cancelled;
+    select coalesce(sum(task_queue.count_jobs(m.pending)) filter (where m.fits), 0),
+        coalesce(min(m.id) filter (where not m.fits) - 1, (select max(i) from unnest(ids) i))
+    into cancelled, last_id
+    from measured m;
 
-    with picked as materialized (
-        select b.id, b.pending, b.worker_id
+    with asked as (
+        update task_queue.bundles b
+        set cancel_requested = b.pending
+        where b.id = any (ids) and b.state = 2 and b.cancel_requested <> b.pending
+        returning b.pending, b.worker_id
+    )
+    select coalesce(sum(task_queue.count_jobs(a.pending)), 0), array_agg(distinct a.worker_id)
+    into stopping, workers
+    from asked a;
+    perform pg_notify('task_queue_cancel', w::text) from unnest(workers) w;
+end
+$$;
+comment on function task_queue.cancel_rows is
+    'Cancels jobs in rows that the caller has locked: how many were taken out, how many running ones were asked to stop, and the '
+    'row up to which all are done.';
+
+-- (batch_id = any (array[x]) instead of batch_id = x: see queue/plans.cpp.)
+-- Rows locked by others are left for the next step, which is why the leader repeats it until the batch has finished.
+create function task_queue.cancel_batch_rows(batch_id uuid, max_rows integer, out cancelled bigint, out stopping bigint)
+language plpgsql
+set plan_cache_mode = force_custom_plan as $$
+#variable_conflict use_column
+declare
+    ids bigint[];
+begin
+    ids := array(
+        select b.id
         from task_queue.bundles b
-        where b.batch_id = any (array[cancel_batch_rows.batch_id]) and b.state = 2
-          and b.cancel_requested <> b.pending
+        where b.batch_id = any (array[cancel_batch_rows.batch_id]) and (b.state <> 2 or b.cancel_requested <> b.pending)
         order by b.batch_id, b.id
         limit max_rows
         for update skip locked
-    ), asked as (
-        update task_queue.bundles b set cancel_requested = b.pending where b.id = any (array(select p.id from picked p))
-    )
-    select coalesce(sum(task_queue.count_jobs(p.pending)), 0), array_agg(distinct p.worker_id)
-    into stopping, workers
-    from picked p;
-    perform pg_notify('task_queue_cancel', w::text) from unnest(workers) w;
+    );
+    select r.cancelled, r.stopping into cancelled, stopping from task_queue.cancel_rows(ids) r;
 end
 $$;
 comment on function task_queue.cancel_batch_rows is
@@ -246,7 +263,8 @@ begin
         returning c.*
     ), sums as materialized (
         select t.batch_id, sum(t.total) as total, sum(t.completed) as completed, sum(t.discarded) as discarded,
-            sum(t.cancelled) as cancelled, count(*) as changes, bool_or(t.discarded < 0) as redriven
+            sum(t.cancelled) as cancelled, count(*) as changes, bool_or(t.discarded < 0) as redriven,
+            sum(least(t.discarded, 0)) as revived
         from taken t
         group by t.batch_id
     ), added as (
@@ -256,18 +274,25 @@ begin
             discarded = b.discarded + s.discarded,
             cancelled = b.cancelled + s.cancelled,
             -- A moving average over some 10 s.
-            recent_rate = coalesce(b.recent_rate, 0) + (1 - exp(-t.seconds / 10.0))
-                * ((s.completed + greatest(s.discarded, 0) + s.cancelled) / t.seconds - coalesce(b.recent_rate, 0)),
-            -- What was redriven after the batch had finished makes its next round.
-            round = b.round + case when s.redriven and b.state = 'finished' then 1 else 0 end,
-            state = case when s.redriven and b.state = 'finished' then 'sealed' else b.state end,
+            recent_rate = case
+                when not t.reopened then coalesce(b.recent_rate, 0) + (1 - exp(-t.seconds / 10.0))
+                    * ((s.completed + greatest(s.discarded, 0) + s.cancelled) / t.seconds - coalesce(b.recent_rate, 0))
+            end,
+            -- What was redriven after the batch had finished makes its next round, with rates of its own.
+            rated_from = case when t.reopened then now() else b.rated_from end,
+            ended_before = case
+                when t.reopened then b.completed + b.discarded + b.cancelled + s.revived else b.ended_before
+            end,
+            round = b.round + case when t.reopened then 1 else 0 end,
+            state = case when t.reopened then 'sealed' else b.state end,
             finished_at = case when not s.redriven then b.finished_at end,
             folded_at = now(),
             updated_at = now()
         from sums s
         join task_queue.batches o on o.id = s.batch_id
         cross join lateral (
-            select greatest(extract(epoch from now() - coalesce(o.folded_at, o.created_at))::double precision, 0.01) as seconds
+            select greatest(extract(epoch from now() - coalesce(o.folded_at, o.created_at))::double precision, 0.01) as seconds,
+                s.redriven and o.state = 'finished' as reopened
         ) t
         where b.id = s.batch_id and b.id = any (visited)
     )
@@ -281,8 +306,8 @@ begin
           and not exists (select from task_queue.batch_changes c where c.batch_id = b.id)
         returning b.*
     ), callbacks as (
-        insert into task_queue.bundles (id, members, pending, kind_id, queue_id, args)
-        select nextval('task_queue.base_ids'), 1, 1, k.kind_id, d.callback_queue_id, json_build_array(json_build_object(
+        insert into task_queue.bundles (id, members, pending, kind_id, queue_id, meta, args)
+        select nextval('task_queue.base_ids'), 1, 1, k.kind_id, d.callback_queue_id, d.meta, json_build_array(json_build_object(
             'batch_id', d.id, 'name', d.name, 'round', d.round, 'total', d.total, 'completed', d.completed,
             'discarded', d.discarded, 'cancelled', d.cancelled, 'args', d.callback_args
         ))
@@ -346,15 +371,22 @@ language sql stable as $$
     ) r
     -- The recent rate fades when nothing was folded for more than 2 s.
     cross join lateral (
-        select case when f.finished_at is null then b.recent_rate
+        select case when f.finished_at is null and not n.redriven then coalesce(b.recent_rate, 0)
             * exp(-greatest(extract(epoch from now() - b.folded_at)::double precision - 2, 0) / 10) else 0 end as recent,
-            n.ended / greatest(extract(epoch from coalesce(f.finished_at, now()) - b.created_at)::double precision, 0.001) as overall
+            case
+                when n.redriven then 0
+                -- A round begins with a fold, and they are a second apart.
+                when b.rated_from is not null
+                then (n.ended - b.ended_before)
+                    / greatest(extract(epoch from coalesce(f.finished_at, now()) - b.rated_from)::double precision, 1)
+                else n.ended / greatest(extract(epoch from coalesce(f.finished_at, now()) - b.created_at)::double precision, 0.001)
+            end as overall
     ) s
     where b.id = batch_status.batch_id
 $$;
 comment on function task_queue.batch_status is
     'One row: the jobs of a batch counted by outcome as of this snapshot, folded or not, those running, those still waiting '
-    '(scheduled, available or to be retried), percent, jobs a second lately and overall, and the time that the rest may take.';
+    '(scheduled, available or to be retried), percent, jobs a second lately and in this round, and the time that the rest may take.';
 
 do $$
 begin

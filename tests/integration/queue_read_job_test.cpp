@@ -139,6 +139,8 @@ TEST_CASE("list_jobs filters by kind, state and batch, newest first, up to the l
     CHECK(test.list({.limit = 7}).size() == 7);
     CHECK(test.list({.kind = "test"}).size() == 6);
     CHECK(test.list({.kind = "unheard"}).empty());
+    CHECK(test.list({.queue = "default", .limit = 1000}).size() == 66);
+    CHECK(test.list({.queue = "unheard"}).empty());
     CHECK(test.list({.batch = batch_id}).size() == 6);
     CHECK(test.list({.state = "available", .limit = 1000}).size() == 60);
     CHECK(test.list({.state = "completed"}).size() == 2);

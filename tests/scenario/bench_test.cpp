@@ -56,6 +56,8 @@ TEST_CASE("every measure of tests/bench/run checks its work and prints its field
         {{"singles", "--jobs", "500"}, {"ratio", "client_us_per_job", "server_us_per_job", "commits_per_1000_jobs"}},
         {{"steady", "--jobs", "2100"}, {"ratio", "jobs_per_s", "floor_jobs_per_s", "wal_bytes_per_job"}},
         {{"enqueue", "--jobs", "3000", "--call", "1000"}, {"ratio", "file_ratio", "file_rss_mb", "copy_ratio"}},
+        {{"load", "--jobs", "3000"}, {"ratio", "rss_mb", "copy_jobs_per_s"}},
+        {{"batch", "--jobs", "3000"}, {"lag_s", "extra_pct", "finish_s"}},
         {{"offered", "--seconds", "1"}, {"p50_ms", "p95_ms", "p99_ms"}},
         {{"memory", "--jobs", "3000"}, {"rss_mb"}},
         {{"pinned",

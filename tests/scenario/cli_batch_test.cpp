@@ -2,6 +2,7 @@
 
 #include "tests/support/catch.hpp"
 #include "tests/support/database.hpp"
+#include "tests/support/own_server.hpp"
 #include "tests/support/shell.hpp"
 
 #include <signal.h>
@@ -71,4 +72,38 @@ TEST_CASE("batch watch at Ctrl-C says that the batch goes on", "[worker][cli][sc
     CHECK(finished.code == 130);
     CHECK(holds(finished.errors, "the batch goes on: watch it again with task-worker batch watch "));
     CHECK(database.value("select count(*) from task_queue.jobs") == "1");
+}
+
+TEST_CASE("batch cancel goes on until a batch of many rows is empty", "[worker][cli][batch][scenario]") {
+    const TestDatabase database;
+    const Shell shell(database.url());
+    database.psql(
+        "select task_queue.create_batch('00000000-0000-0000-0000-000000000001', name => 'big');"
+        "select task_queue.enqueue_many('echo', array_fill('{}'::json, array[10001]), bundle => 1, "
+        "batch_id => '00000000-0000-0000-0000-000000000001')"
+    );
+    CHECK(holds(shell.run({"batch", "cancel", "big"}).output, "10001 jobs cancelled"));
+    CHECK(database.value("select count(*) from task_queue.bundles") == "0");
+}
+
+TEST_CASE("batch watch goes on after a restart of the server", "[worker][cli][batch][scenario]") {
+    OwnServer server;
+    server.migrate();
+    const Shell shell(server.url());
+    REQUIRE(shell.run({"enqueue", "echo", "--batch", "b"}).code == 0);
+    Child watching(shell.command({"batch", "watch", "b"}));
+    watching.wait_for("0/1 0 %");
+    server.stop(GENERATE(OwnServer::Stop::fast, OwnServer::Stop::immediate));
+    watching.wait_for("the database went away");
+    server.start();
+    watching.wait_for("the database is back");
+    CHECK(shell.run({"batch", "cancel", "b"}).code == 0);
+    run_command({
+        .words = {"/usr/bin/psql", "-qAtc", "select task_queue.fold_batch_changes(0, 1000)", server.url()},
+    });
+    const Finished watched = watching.wait();
+    INFO(watched.output << watched.errors);
+    CHECK(watched.code == 1);
+    CHECK(holds(watched.output, "1/1 100 %"));
+    CHECK(holds(watched.errors, "1 of 1 jobs failed"));
 }

@@ -19,7 +19,8 @@ TEST_CASE("enqueue adds one job and answers its number", "[worker][cli][scenario
     CHECK(first.output == "128\n");
     CHECK(database.value("select args ->> 'text' from task_queue.job(128)") == "[1]");
     CHECK(
-        shell.run({"enqueue", "echo", "--unique-key", "u", "--json"}).output == "{\"job\": 128, \"existed\": true}\n"
+        shell.run({"enqueue", "echo", "--unique-key", "u", "--json"}).output ==
+        "{\"job\": 128, \"existed\": true, \"batch\": null}\n"
     );
     CHECK(shell.run({"enqueue", "echo", "--at", "2030-01-01T00:00:00+01:00"}).code == 0);
     CHECK(database.value("select count(*) from task_queue.jobs where run_at = '2029-12-31T23:00:00Z'") == "1");

@@ -64,6 +64,14 @@ std::vector<std::string> blocks_of(const std::string& page, const std::string& l
     return texts;
 }
 
+std::vector<std::string> indented_lines(const std::string& page) {
+    std::vector<std::string> found;
+    for (const std::string& line : lines_of(take_apart(page).prose)) {
+        if (line.starts_with("    ") && line.size() > 4 && line[4] != ' ') found.push_back(line.substr(4));
+    }
+    return found;
+}
+
 std::vector<std::string> code_spans(const std::string& page) {
     return matches(take_apart(page).prose, std::regex("`([^`]+)`"));
 }

@@ -13,6 +13,9 @@ std::string read_page(const std::string& path);
 // The contents of the fenced blocks with this word behind their opening fence.
 std::vector<std::string> blocks_of(const std::string& page, const std::string& language);
 
+// The lines that an indentation of four blanks makes code, without it.
+std::vector<std::string> indented_lines(const std::string& page);
+
 // What stands between single backquotes outside of blocks.
 std::vector<std::string> code_spans(const std::string& page);
 

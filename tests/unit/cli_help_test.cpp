@@ -125,6 +125,13 @@ TEST_CASE("command_shapes knows options, their values and positionals", "[worker
     FAIL("no batch list");
 }
 
+TEST_CASE("hang_lines indents all lines but the first, and breaks them at blanks", "[worker][cli]") {
+    CHECK(hang_lines("one", 4, 0) == "one");
+    CHECK(hang_lines("one two\nthree", 4, 0) == "one two\n    three");
+    CHECK(hang_lines("one two three four five six", 10, 30) == "one two three four\n          five six");
+    CHECK(hang_lines("one two three four five six", 10, 5) == "one two three four\n          five six");  // 20 at least
+}
+
 TEST_CASE("wrap_lines breaks at blanks, below the second column or the first character", "[worker][cli]") {
     CHECK(wrap_lines("one two three\n", 9) == "one two\nthree\n");
     CHECK(wrap_lines("  one two three\n", 9) == "  one two\n  three\n");

@@ -230,6 +230,6 @@ TEST_CASE("pretty_json breaks what is wide and leaves numbers and strings as the
 
 TEST_CASE("Details leaves empty values out and indents further lines", "[worker][cli]") {
     const std::string text =
-        Details().add("a", "1\n2").add("none", std::optional<std::string>()).add("bcd", "3").text();
+        Details().add("a", "1\n2").add("none", std::optional<std::string>()).add("bcd", "3").text(0);
     CHECK(text == "a    1\n     2\nbcd  3\n");
 }

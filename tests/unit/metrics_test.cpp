@@ -75,6 +75,7 @@ TEST_CASE("the metric families are those of tests/golden/metrics.txt", "[worker]
     Metrics metrics("0.1.0", {"mail"});
     metrics.set_probes(all_probes());
     metrics.set_queues({{.queue = "default"}});
+    metrics.set_batches(std::vector<BatchGauge>{});
     metrics.set_budget(db::Budget{});
     metrics.hooks().on_statement("claim_bundles", 1ms, nullptr);
     const std::string text = metrics.to_text();
@@ -184,6 +185,22 @@ TEST_CASE("the queues' gauges are replaced whole, so that none stays behind", "[
     CHECK_THAT(metrics.to_text(), !Contains("mail"));
     metrics.set_queues({});
     CHECK_THAT(metrics.to_text(), !Contains("task_worker_queue_depth"));
+}
+
+TEST_CASE(
+    "the batches' gauges have every state of those that have not finished, and go with the lead", "[worker][metrics]"
+) {
+    Metrics metrics("0.1.0", {});
+    CHECK_THAT(metrics.to_text(), !Contains("task_worker_batches{"));
+    metrics.set_batches(std::vector<BatchGauge>{{.state = "sealed", .batches = 2, .jobs_left = 70}});
+    metrics.count_batches_finished(3);
+    const std::string text = metrics.to_text();
+    CHECK_THAT(text, Contains("task_worker_batches{state=\"sealed\"} 2\n"));
+    CHECK_THAT(text, Contains("task_worker_batches{state=\"open\"} 0\n"));
+    CHECK_THAT(text, Contains("task_worker_batch_jobs_left{state=\"sealed\"} 70\n"));
+    CHECK_THAT(text, Contains("task_worker_batches_finished_total 3\n"));
+    metrics.set_batches({});
+    CHECK_THAT(metrics.to_text(), !Contains("task_worker_batches{"));
 }
 
 TEST_CASE("the budget's gauges say who claims how much, and go with the lead", "[worker][metrics][budget]") {

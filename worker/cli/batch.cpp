@@ -16,6 +16,9 @@
 
 #include <fmt/format.h>
 
+#include <unistd.h>
+
+#include <cstdio>
 #include <string>
 #include <utility>
 #include <vector>
@@ -71,10 +74,25 @@ asio::awaitable<int> seal(db::Session& session, const Global& global, const Batc
     co_return exit_ok;
 }
 
+// Until nothing is left but what is in use just then, which the leader takes.
+asio::awaitable<queue::CancelledBatch> cancel_all(db::Session& session, const Global& global, queue::BatchId batch) {
+    LiveLine live(stderr, inspect_terminal(global.quiet || global.json ? -1 : STDERR_FILENO, global.no_color));
+    queue::CancelledBatch all;
+    for (;;) {
+        const queue::CancelledBatch step =
+            co_await db::transact(session, [&](db::Session& inside) { return queue::cancel_batch(inside, batch); });
+        all.cancelled += step.cancelled;
+        all.stopping += step.stopping;
+        if (step.cancelled + step.stopping == 0) break;
+        if (live.is_due()) live.draw("cancelling  " + count_of(all.cancelled, "job"));
+    }
+    live.erase();
+    co_return all;
+}
+
 asio::awaitable<int> cancel(db::Session& session, const Global& global, const BatchCommand& command) {
     const queue::BatchStatus batch = co_await find_batch(session, command.batch);
-    const queue::CancelledBatch answer =
-        co_await db::transact(session, [&](db::Session& inside) { return queue::cancel_batch(inside, batch.id); });
+    const queue::CancelledBatch answer = co_await cancel_all(session, global, batch.id);
     if (global.json) {
         JsonObject object;
         object.add("id", batch.id).add("cancelled", answer.cancelled).add("stopping", answer.stopping);
@@ -109,20 +127,17 @@ asio::awaitable<int> redrive(
         fmt::print("batch {}: {} {}\n", batch_name(batch), count_of(jobs, "job"), what);
     }
     if (jobs == 0) co_return exit_failed;
-    if (!command.watch) co_return exit_ok;
-    watched = batch.id;
-    co_return co_await watch_batch(session, global, batch.id);
+    if (command.watch) watched = batch.id;
+    co_return exit_ok;
 }
 
-asio::awaitable<int> watch(
-    db::Session& session, const Global& global, const BatchCommand& command, queue::BatchId& watched
-) {
+asio::awaitable<int> watch(db::Session& session, const BatchCommand& command, queue::BatchId& watched) {
     const queue::BatchStatus batch = co_await find_batch(session, command.batch);
     watched = batch.id;
     if (batch.state == "open") {
         complain("the batch is open, so it will not finish: seal it with task-worker batch seal " + batch.id);
     }
-    co_return co_await watch_batch(session, global, batch.id);
+    co_return exit_ok;
 }
 
 }  // namespace
@@ -130,28 +145,24 @@ asio::awaitable<int> watch(
 int perform(const Global& global, const BatchCommand& command) {
     const LoadedConfig loaded = load(global);
     queue::BatchId watched;
-    try {
-        return with_session(loaded.config, {}, [&](db::Session& session) {
-            switch (command.action) {
-                case BatchCommand::Action::show:
-                    return show_batch(session, global, command);
-                case BatchCommand::Action::watch:
-                    return watch(session, global, command, watched);
-                case BatchCommand::Action::seal:
-                    return seal(session, global, command);
-                case BatchCommand::Action::cancel:
-                    return cancel(session, global, command);
-                case BatchCommand::Action::redrive:
-                    return redrive(session, global, command, watched);
-                case BatchCommand::Action::list:
-                    break;
-            }
-            return list(session, global, command);
-        });
-    } catch (const Interrupted&) {
-        say_batch_goes_on(watched);
-        throw;
-    }
+    const int code = with_session(loaded.config, {}, [&](db::Session& session) {
+        switch (command.action) {
+            case BatchCommand::Action::show:
+                return show_batch(session, global, command);
+            case BatchCommand::Action::watch:
+                return watch(session, command, watched);
+            case BatchCommand::Action::seal:
+                return seal(session, global, command);
+            case BatchCommand::Action::cancel:
+                return cancel(session, global, command);
+            case BatchCommand::Action::redrive:
+                return redrive(session, global, command, watched);
+            case BatchCommand::Action::list:
+                break;
+        }
+        return list(session, global, command);
+    });
+    return watched.empty() ? code : follow_batch(loaded.config, global, watched);
 }
 
 }  // namespace worker::cli

@@ -119,7 +119,7 @@ void print_story(const Global& global, const Story& story) {
     details.add("id", batch.id).add("state", batch.state);
     if (batch.round > 1) details.add("round", std::to_string(batch.round));
     details.add("jobs", fmt::format("{}: {}", batch.total, counts_text(batch)));
-    for (const std::string& reason : reasons_of(story.unserved)) details.add("attention", reason);
+    for (const std::string& reason : reasons_of(story.unserved)) details.add_prose("attention", reason);
     if (!batch.finished_at) details.add("recent rate", show_rate(batch.recent_rate));
     details.add("overall rate", show_rate(batch.overall_rate));
     if (batch.eta && !batch.finished_at) details.add("time left", "about " + show_span(*batch.eta));
@@ -135,7 +135,7 @@ void print_story(const Global& global, const Story& story) {
     details.add("on finish", story.callbacks.on_finish).add("on success", story.callbacks.on_success);
     details.add("on failure", story.callbacks.on_failure);
     if (batch.meta && *batch.meta != "{}") details.add("meta", *batch.meta);
-    fmt::print("{}", details.text());
+    fmt::print("{}", details.text(table_width()));
 
     if (!story.slowest.empty()) print_slowest(story.slowest);
     if (!story.failures.empty()) print_failures(story.failures, batch);

@@ -44,6 +44,11 @@ ConfigRequest config_request(const Global& global) {
     return {.file = global.config_file, .folder = {}, .flags = global.settings, .environment = process_environment()};
 }
 
+Global with_json_log(Global global) {
+    if (global.json) global.settings.try_emplace("log.format", "json");
+    return global;
+}
+
 std::filesystem::path data_folder(const Global& global) {
     namespace fs = std::filesystem;
     return global.data.empty() ? default_embedded_folder() : fs::absolute(global.data).lexically_normal();

@@ -16,6 +16,9 @@ namespace worker::cli {
 
 ConfigRequest config_request(const Global& global);
 
+// With --json, as a log of JSON, unless --set says otherwise: what a worker writes is its log.
+Global with_json_log(Global global);
+
 // The folder of --data, or the default one.
 std::filesystem::path data_folder(const Global& global);
 

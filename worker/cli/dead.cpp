@@ -131,7 +131,7 @@ asio::awaitable<int> purge(db::Session& session, const Global& global, const Dea
         if (command.jobs.empty() && !command.yes) {
             const std::string what = count_of(co_await count(session, filter), "dead letter");
             if (!is_confirmed("Delete " + what + " for good?", "dead purge would delete " + what + " for good")) {
-                fmt::print("nothing deleted\n");
+                complain("nothing deleted");
                 co_return exit_failed;
             }
         }

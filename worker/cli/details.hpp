@@ -7,7 +7,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace worker::cli {
@@ -16,11 +15,19 @@ class Details {
 public:
     // Empty values are left out. Further lines of a value are indented like its first.
     Details& add(std::string name, std::optional<std::string_view> value);
+    // A sentence, which may be broken at its blanks.
+    Details& add_prose(std::string name, std::optional<std::string_view> value);
     Details& add_time(std::string name, std::optional<db::TimePoint> time);
-    std::string text() const;
+    // `width`: that of the terminal; 0: any.
+    std::string text(std::size_t width) const;
 
 private:
-    std::vector<std::pair<std::string, std::string>> lines_;
+    struct Line {
+        std::string name;
+        std::string value;
+        bool prose;
+    };
+    std::vector<Line> lines_;
 };
 
 }  // namespace worker::cli

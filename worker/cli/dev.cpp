@@ -5,6 +5,7 @@
 #include "worker/cli/confirm.hpp"
 #include "worker/cli/database.hpp"
 #include "worker/cli/errors.hpp"
+#include "worker/cli/json.hpp"
 #include "worker/embedded_postgres.hpp"
 #include "worker/runtime.hpp"
 
@@ -58,7 +59,7 @@ asio::awaitable<int> migrate(db::Session& session, bool quiet) {
 }
 
 int start(const Global& global, const DevCommand& command) {
-    LoadedConfig loaded = load_config(config_request(global));
+    LoadedConfig loaded = load_config(config_request(with_json_log(global)));
     if (!loaded.problems.empty()) throw Failure(exit_usage, describe_problems(loaded.problems));
     Config& config = loaded.config;
     if (config.environment == Environment::production) {
@@ -74,7 +75,12 @@ int start(const Global& global, const DevCommand& command) {
     with_session(config, {.direct = true, .needs_schema = false}, [&](db::Session& session) {
         return migrate(session, global.quiet);
     });
-    if (!global.quiet) {
+    if (global.json) {
+        JsonObject object;
+        object.add("pid", getpid()).add("folder", postgres->folder().string()).add("url", postgres->url());
+        fmt::print("{}\n", object.text());
+        std::fflush(stdout);
+    } else if (!global.quiet) {
         complain(fmt::format("PostgreSQL runs on {}; DATABASE_URL={}", postgres->folder().string(), postgres->url()));
         if (!global.data.empty()) complain("other commands find it with --data " + global.data);
     }
@@ -98,11 +104,16 @@ int stop(const Global& global) {
         }
         std::this_thread::sleep_for(50ms);
     }
-    if (!global.quiet) fmt::print("stopped process {}\n", holder.pid);
+    if (global.json) {
+        fmt::print("{}\n", JsonObject().add("stopped", holder.pid).text());
+    } else if (!global.quiet) {
+        fmt::print("stopped process {}\n", holder.pid);
+    }
     return exit_ok;
 }
 
 int open_psql(const Global& global, const DevCommand& command) {
+    if (global.json) throw Failure(exit_usage, "psql writes no JSON: ask for it in SQL, as with row_to_json");
     const EmbeddedHolder holder = find_holder(global);
     std::vector<std::string> words{find_postgres_binaries() / "psql", holder.url};
     words.insert(words.end(), command.to_psql.begin(), command.to_psql.end());
@@ -116,6 +127,14 @@ int open_psql(const Global& global, const DevCommand& command) {
     );
 }
 
+void say_deleted(const Global& global, const std::optional<std::string>& folder, const std::string& text) {
+    if (global.json) {
+        fmt::print("{}\n", JsonObject().add("deleted", folder).text());
+    } else if (!global.quiet) {
+        fmt::print("{}\n", text);
+    }
+}
+
 int reset(const Global& global, const DevCommand& command) {
     const fs::path folder = data_folder(global);
     if (const auto holder = read_embedded_holder(folder)) {
@@ -126,18 +145,18 @@ int reset(const Global& global, const DevCommand& command) {
     }
     const fs::path data = folder / "data";
     if (!fs::exists(data / "PG_VERSION")) {  // never anything but a cluster
-        if (!global.quiet) fmt::print("nothing to delete in {}\n", folder.string());
+        say_deleted(global, {}, "nothing to delete in " + folder.string());
         return exit_ok;
     }
     const bool confirmed =
         command.yes || is_confirmed("Delete the database in " + data.string() + "?", "dev reset deletes all data");
     if (!confirmed) {
-        fmt::print("nothing deleted\n");
+        complain("nothing deleted");
         return exit_failed;
     }
     fs::remove_all(data);
     fs::remove(folder / "postgres.log");
-    if (!global.quiet) fmt::print("deleted {}\n", data.string());
+    say_deleted(global, data.string(), "deleted " + data.string());
     return exit_ok;
 }
 

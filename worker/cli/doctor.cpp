@@ -86,12 +86,16 @@ asio::awaitable<Findings> examine(db::Session& session, const Config& config, co
 
 void print_findings(const Global& global, const Findings& findings) {
     const bool colours = inspect_terminal(STDOUT_FILENO, global.no_color).colours;
+    const std::size_t width = table_width();
+    constexpr std::size_t text_column = 22;
     for (const Finding& one : findings) {
         if (one.ok && global.quiet) continue;
         const std::string mark =
             one.ok ? paint("ok     ", Colour::green, colours) : paint("PROBLEM", Colour::red, colours);
-        fmt::print("{}  {:<11}  {}\n", mark, one.check, one.text);
-        if (!one.advice.empty()) fmt::print("                      -> {}\n", one.advice);
+        fmt::print("{}  {:<11}  {}\n", mark, one.check, hang_lines(one.text, text_column, width));
+        if (one.advice.empty()) continue;
+        const std::string advice = hang_lines(one.advice, text_column + 3, width);
+        fmt::print("{}-> {}\n", std::string(text_column, ' '), advice);
     }
 }
 

@@ -65,6 +65,7 @@ queue::EnqueueOptions options_of(const EnqueueCommand& command, const queue::Bat
     options.enqueue_key = command.enqueue_key;
     if (!batch.empty()) options.batch = batch;
     options.bundle = command.bundle;
+    options.meta = command.meta;
     return options;
 }
 
@@ -92,6 +93,7 @@ asio::awaitable<void> open_batch(db::Session& session, const EnqueueCommand& com
     fresh.on_success = command.on_success;
     fresh.on_failure = command.on_failure;
     fresh.callback_queue = command.queue;
+    fresh.meta = command.meta;
     done.batch_name = fresh.name;
     done.batch = co_await queue::create_batch(session, std::move(fresh));
 }
@@ -189,12 +191,11 @@ asio::awaitable<Done> transact_all(
 
 void report_json(const EnqueueCommand& command, const Done& done) {
     JsonObject object;
+    std::optional<std::string> batch;
+    if (!done.batch.empty()) batch = done.batch;
     if (is_one_job(command)) {
-        object.add("job", done.first).add("existed", done.existed);
-        if (!done.batch.empty()) object.add("batch", done.batch);
+        object.add("job", done.first).add("existed", done.existed).add("batch", batch);
     } else {
-        std::optional<std::string> batch;
-        if (!done.batch.empty()) batch = done.batch;
         object.add("batch", batch).add("name", done.batch_name).add("jobs", done.jobs);
         object.add("skipped", done.source.skipped).add("first_job", done.first).add("existed", done.existed);
         object.add("sealed", done.sealed);
@@ -266,34 +267,36 @@ asio::awaitable<int> enqueue(
     report(global, command, done, took);
     if (!command.watch || done.batch.empty()) co_return exit_ok;
     watched = done.batch;
-    co_return co_await watch_batch(session, global, done.batch);
+    co_return exit_ok;
+}
+
+void check_json(const std::string& option, const std::optional<std::string>& text, const std::string& example) {
+    if (!text) return;
+    const auto problem = queue::find_json_problem(*text);
+    if (!problem) return;
+    throw Failure(
+        exit_usage,
+        fmt::format(
+            "{} {} is {}: quote it for the shell, such as {} {}", option, in_quotes(*text), *problem, option, example
+        )
+    );
 }
 
 }  // namespace
 
 int perform(const Global& global, const EnqueueCommand& command) {
-    if (command.args) {
-        if (const auto problem = queue::find_json_problem(*command.args)) {
-            throw Failure(
-                exit_usage,
-                "--args " + in_quotes(*command.args) + " is " + *problem +
-                    R"(: quote it for the shell, such as --args '{"to": "a@b.c"}')"
-            );
-        }
-    }
+    check_json("--args", command.args, R"('{"to": "a@b.c"}')");
+    check_json("--meta", command.meta, R"('{"traceparent": "00-.."}')");
+    if (command.meta && !command.meta->starts_with('{')) throw Failure(exit_usage, "--meta is not a JSON object");
     if (command.open && command.watch) {
         throw Failure(exit_usage, "--watch would wait for ever for a batch that is left --open: seal it first");
     }
     const LoadedConfig loaded = load(global);
     queue::BatchId watched;
-    try {
-        return with_session(loaded.config, {}, [&](db::Session& session) {
-            return enqueue(session, global, loaded.config, command, watched);
-        });
-    } catch (const Interrupted&) {
-        say_batch_goes_on(watched);
-        throw;
-    }
+    const int code = with_session(loaded.config, {}, [&](db::Session& session) {
+        return enqueue(session, global, loaded.config, command, watched);
+    });
+    return watched.empty() ? code : follow_batch(loaded.config, global, watched);
 }
 
 }  // namespace worker::cli

@@ -19,6 +19,8 @@ inline constexpr const char* run =
     R"(Stops in order at SIGTERM or Ctrl-C: running jobs may finish; a second signal
 skips ahead.
 
+--json: the log, on standard error, is written as JSON, an object a line
+
 Examples:
   task-worker run
   task-worker run --set worker.concurrency=50 --set log.format=json)";
@@ -30,6 +32,9 @@ that --data names. Other commands find the database by themselves when they are
 started in the same folder without DATABASE_URL; after dev --data DIR they want
 the same --data DIR.
 
+--json: {pid, folder, url} when it has started; the log, on standard error, is
+  written as JSON, an object a line
+
 Examples:
   task-worker dev
   task-worker dev psql -- -c 'table task_queue.jobs'
@@ -37,17 +42,23 @@ Examples:
   task-worker batch list --data /tmp/trial)";
 
 inline constexpr const char* dev_stop =
-    R"(Examples:
+    R"(--json: {stopped}, the number of the process
+
+Examples:
   task-worker dev stop
   task-worker dev stop --data /tmp/trial)";
 
 inline constexpr const char* dev_psql =
-    R"(Examples:
+    R"(psql writes what it writes: --json is refused.
+
+Examples:
   task-worker dev psql
   task-worker dev psql -- -c 'table task_queue.jobs')";
 
 inline constexpr const char* dev_reset =
-    R"(Examples:
+    R"(--json: {deleted}, a folder or null
+
+Examples:
   task-worker dev reset --yes)";
 
 inline constexpr const char* check =
@@ -92,7 +103,9 @@ Examples:
   task-worker migrate status)";
 
 inline constexpr const char* migrate_sql =
-    R"(Examples:
+    R"(--json: {sql}
+
+Examples:
   task-worker migrate sql > schema.sql)";
 
 inline constexpr const char* enqueue =
@@ -101,8 +114,8 @@ batch is sealed afterwards, so that it finishes with its last job, unless
 --open. --watch without --batch makes a batch named like the kind. --quiet
 writes the id only: the batch's, or the job's.
 
---json: {job, existed} for --args; else {batch, name, jobs, skipped, first_job,
-  existed, sealed}; with --watch the objects of batch watch follow, one a line
+--json: {job, existed, batch} for --args; else {batch, name, jobs, skipped,
+  first_job, existed, sealed}; with --watch the objects of batch watch follow, one a line
 
 Examples:
   enqueue send-email --args '{"to": "a@b.c"}' --delay 5m
@@ -131,11 +144,15 @@ fish: once
   task-worker completion fish > ~/.config/fish/completions/task-worker.fish
   task-worker completion fish > ~/.config/fish/completions/enqueue.fish
 
+--json: {shell, script}
+
 Examples:
   task-worker completion bash)";
 
 inline constexpr const char* man =
     R"(The pages are made from what --help says, as troff source.
+
+--json: {page, section, text}; with --to {files: [path]}
 
 Examples:
   task-worker man task-worker-batch > task-worker-batch.1

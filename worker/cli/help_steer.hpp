@@ -31,6 +31,7 @@ Examples:
 
 inline constexpr const char* batch_watch =
     R"(Exit code 1 when jobs were discarded or cancelled. Ctrl-C leaves the batch alone.
+When the database goes away it waits for it, for a minute at most.
 
 --json: an object as list writes it for each change, one a line, the last one
   with "final": true
@@ -77,7 +78,8 @@ inline constexpr const char* job_list =
   finished_at}]
 
 Examples:
-  task-worker job list --state running --kind resize)";
+  task-worker job list --state running --kind resize
+  task-worker job list --queue mail --limit 100)";
 
 inline constexpr const char* job_show =
     R"(The number of attempts is that of the handler in this configuration; where it
@@ -109,10 +111,18 @@ Examples:
   task-worker job wait 128 --timeout 5m)";
 
 inline constexpr const char* job_cancel =
-    R"(--json: {job, answer}: cancelled, stopping or finished
+    R"(Jobs that wait are cancelled, running ones are asked to stop. By anything but
+numbers it asks first, or wants --yes; jobs enqueued meanwhile are left alone.
+Exit code 1 when one had ended before, when none matched, or some are left.
+
+--json: for each number {job, answer}: cancelled, stopping or finished, one a
+  line; else {cancelled, stopping, left, dry_run}, where left counts those in
+  rows that stayed in use
 
 Examples:
-  task-worker job cancel 128)";
+  task-worker job cancel 128 256
+  task-worker job cancel --kind resize --state scheduled --dry-run
+  task-worker job cancel --queue mail --yes)";
 
 inline constexpr const char* queue =
     R"(Examples:

@@ -2,8 +2,6 @@
 
 #include "worker/cli/job.hpp"
 
-#include "db/transaction.hpp"
-#include "queue/cancel.hpp"
 #include "queue/read_job.hpp"
 #include "worker/cli/commands.hpp"
 #include "worker/cli/database.hpp"
@@ -17,21 +15,27 @@
 #include <fmt/format.h>
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace asio = boost::asio;
 
 namespace worker::cli {
 
-namespace {
-
-asio::awaitable<int> list(db::Session& session, const Global& global, const JobCommand& command) {
-    queue::JobFilter filter{.kind = command.kind, .state = command.state, .batch = {}, .limit = command.limit};
+asio::awaitable<queue::JobFilter> make_filter(db::Session& session, const JobCommand& command) {
+    queue::JobFilter filter{
+        .kind = command.kind, .queue = command.queue, .state = command.state, .batch = {}, .limit = command.limit
+    };
     if (command.batch) {
         const queue::BatchStatus batch = co_await find_batch(session, *command.batch);
         filter.batch = batch.id;
     }
+    co_return filter;
+}
+
+namespace {
+
+asio::awaitable<int> list(db::Session& session, const Global& global, const JobCommand& command) {
+    const queue::JobFilter filter = co_await make_filter(session, command);
     std::vector<Cells> rows;
     std::vector<std::string> objects;
     for (const queue::JobLine& job : co_await queue::list_jobs(session, filter)) {
@@ -68,37 +72,10 @@ asio::awaitable<int> list(db::Session& session, const Global& global, const JobC
     co_return exit_ok;
 }
 
-asio::awaitable<int> cancel(db::Session& session, const Global& global, const JobCommand& command) {
-    const queue::CancelAnswer answer =
-        co_await db::transact(session, [&](db::Session& inside) { return queue::cancel_job(inside, command.job); });
-    std::string_view word = "cancelled";
-    std::string_view said = "cancelled";
-    switch (answer) {
-        case queue::CancelAnswer::cancelled:
-            break;
-        case queue::CancelAnswer::stopping:
-            word = "stopping";
-            said = "is running and was asked to stop";
-            break;
-        case queue::CancelAnswer::finished:
-            word = "finished";
-            said = "had ended before";
-            break;
-        case queue::CancelAnswer::not_found:
-            refuse_unknown_job(command.job);
-    }
-    const auto number = static_cast<std::int64_t>(command.job);
-    if (global.json) {
-        fmt::print("{}\n", JsonObject().add("job", number).add("answer", word).text());
-    } else if (!global.quiet) {
-        fmt::print("job {} {}\n", number, said);
-    }
-    co_return answer == queue::CancelAnswer::finished ? exit_failed : exit_ok;
-}
-
 }  // namespace
 
 int perform(const Global& global, const JobCommand& command) {
+    if (command.action == JobCommand::Action::cancel) check_what_to_cancel(command);
     const LoadedConfig loaded = load(global);
     return with_session(loaded.config, {}, [&](db::Session& session) {
         switch (command.action) {
@@ -109,7 +86,7 @@ int perform(const Global& global, const JobCommand& command) {
             case JobCommand::Action::wait:
                 return wait_for_job(session, global, command.job, command.timeout);
             case JobCommand::Action::cancel:
-                return cancel(session, global, command);
+                return cancel_jobs(session, global, command);
             case JobCommand::Action::list:
                 break;
         }

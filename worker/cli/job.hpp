@@ -4,6 +4,7 @@
 
 #include "db/session.hpp"
 #include "queue/ids.hpp"
+#include "queue/read_job.hpp"
 #include "worker/cli/options.hpp"
 #include "worker/config.hpp"
 
@@ -27,6 +28,15 @@ boost::asio::awaitable<int> explain_job(db::Session& session, const Global& glob
 boost::asio::awaitable<int> wait_for_job(
     db::Session& session, const Global& global, queue::JobId job, std::optional<std::chrono::milliseconds> timeout
 );
+
+// Throws: Failure (usage) when it is said neither by number nor by a filter, or by both.
+void check_what_to_cancel(const JobCommand& command);
+
+// Cancels jobs by number, or those that match. Throws: as show_job.
+boost::asio::awaitable<int> cancel_jobs(db::Session& session, const Global& global, const JobCommand& command);
+
+// Which jobs the options mean. Throws: Failure (failed) when there is no such batch; db::Error.
+boost::asio::awaitable<queue::JobFilter> make_filter(db::Session& session, const JobCommand& command);
 
 // Throws: Failure (failed) that says so.
 [[noreturn]] void refuse_unknown_job(queue::JobId job);

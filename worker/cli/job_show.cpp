@@ -98,7 +98,7 @@ void print_story(const Global& global, const Story& story) {
     details.add("job", std::to_string(static_cast<std::int64_t>(job.id)));
     details.add("kind", printable(job.kind)).add("queue", printable(job.queue));
     details.add("state", job.state + (job.cancel_requested ? ", asked to stop" : ""));
-    details.add("because", story.discarded_because).add("attention", story.unserved);
+    details.add_prose("because", story.discarded_because).add_prose("attention", story.unserved);
     details.add("progress", progress_text(job));
     details.add("attempt", attempt_text(story));
     details.add("priority", std::to_string(job.priority));
@@ -113,10 +113,10 @@ void print_story(const Global& global, const Story& story) {
     }
     details.add("args", pretty_json(job.args, width));
     if (job.result) details.add("result", pretty_json(*job.result, width));
-    if (job.error) details.add("error", printable_lines(*job.error));
-    if (job.errors) details.add("errors", failures_text(*job.errors, job.error.value_or("")));
+    if (job.error) details.add_prose("error", printable_lines(*job.error));
+    if (job.errors) details.add_prose("errors", failures_text(*job.errors, job.error.value_or("")));
     if (job.meta && *job.meta != "{}") details.add("meta", pretty_json(*job.meta, width));
-    fmt::print("{}", details.text());
+    fmt::print("{}", details.text(table_width()));
 }
 
 }  // namespace

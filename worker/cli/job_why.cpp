@@ -61,8 +61,11 @@ asio::awaitable<int> explain_job(db::Session& session, const Global& global, que
         co_return exit_ok;
     }
     const auto number = static_cast<std::int64_t>(id);
-    fmt::print("job {}, {} in queue {}: {}\n", number, printable(job.kind), printable(job.queue), job.state);
-    for (const Reason& reason : reasons) fmt::print("- {}\n", reason.text);
+    const std::size_t width = table_width();
+    const std::string head =
+        fmt::format("job {}, {} in queue {}: {}", number, printable(job.kind), printable(job.queue), job.state);
+    fmt::print("{}\n", hang_lines(head, 0, width));
+    for (const Reason& reason : reasons) fmt::print("- {}\n", hang_lines(reason.text, 2, width));
     co_return exit_ok;
 }
 

@@ -79,7 +79,12 @@ asio::awaitable<int> show_status(db::Session& session, const Global& global) {
 
 int perform(const Global& global, const MigrateCommand& command) {
     if (command.action == MigrateCommand::Action::sql) {
-        fmt::print("{}", db::migrations_as_sql());
+        const std::string sql = db::migrations_as_sql();
+        if (global.json) {
+            fmt::print("{}\n", JsonObject().add("sql", sql).text());
+        } else {
+            fmt::print("{}", sql);
+        }
         return exit_ok;
     }
     const LoadedConfig loaded = load(global);

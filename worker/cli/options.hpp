@@ -63,6 +63,7 @@ struct EnqueueCommand {
     std::optional<std::string> unique_key;
     std::optional<std::string> enqueue_key;
     std::optional<int> bundle;
+    std::optional<std::string> meta;  // JSON, of the jobs and of a batch that is made
 
     std::string batch;  // name of a new one, or the UUID of an open one
     bool open = false;  // do not seal it
@@ -92,10 +93,15 @@ struct JobCommand {
     enum class Action { list, show, why, wait, cancel };
     Action action = Action::list;
     queue::JobId job{};
+    std::vector<queue::JobId> jobs;                    // of cancel
     std::optional<std::chrono::milliseconds> timeout;  // of wait; empty: for ever
     std::optional<std::string> kind;
+    std::optional<std::string> queue;
     std::optional<std::string> state;
     std::optional<std::string> batch;  // name or UUID
+    bool all = false;                  // these three of cancel
+    bool dry_run = false;
+    bool yes = false;  // without asking
     int limit = 20;
 };
 

@@ -74,6 +74,9 @@ void Parser::add_enqueue() {
     command->add_option("--enqueue-key", options.enqueue_key, "a repeat within a day adds nothing")->type_name("KEY");
     add_number(*command, "--bundle", options.bundle, 1, 63, "jobs to a row");
 
+    command->add_option("--meta", options.meta, "carried along, such as a traceparent; a batch's callbacks get it")
+        ->type_name("JSON");
+
     CLI::Option* batch = command->add_option("-b,--batch", options.batch, "name of a new batch, or id of an open one");
     batch->type_name("NAME");
     command->add_flag("--open", options.open, "do not seal the batch")->needs(batch);
@@ -120,33 +123,43 @@ void Parser::add_job() {
     using Action = JobCommand::Action;
     CLI::App* group = add(app_, "job", "List, show, explain, await and cancel jobs", help::job);
     CLI::App* list = add_action(*group, "list", "The newest jobs", help::job_list, job_, Action::list);
-    list->add_option("--kind", job_.kind, "of this kind")->type_name("KIND");
-    add_choice(
-        *list,
-        "--state",
-        job_.state,
-        "STATE",
-        {"scheduled", "available", "running", "retryable", "completed", "cancelled", "discarded"},
-        "in this state"
-    );
-    list->add_option("--batch", job_.batch, "of this batch, by name or id")->type_name("BATCH");
-    add_limit(*list, "--limit", job_.limit, "at most so many");
     CLI::App* wait = add_action(*group, "wait", "Wait until a job has ended", help::job_wait, job_, Action::wait);
     add_read(*wait, "--timeout", job_.timeout, parse_duration, "at most so long", "a duration such as 30s")
         ->type_name("DURATION");
     for (CLI::App* command :
          {add_action(*group, "show", "All about one job", help::job_show, job_, Action::show),
           add_action(*group, "why", "Why a job does not run, or not yet", help::job_why, job_, Action::why),
-          wait,
-          add_action(*group, "cancel", "Cancel a job", help::job_cancel, job_, Action::cancel)}) {
-        add_job_id(*command);
+          wait}) {
+        command->add_option_function<std::string>("JOB", [this](const std::string& text) { job_.job = read_job(text); })
+            ->description("number of the job")
+            ->required()
+            ->type_name(" ");
     }
+    CLI::App* cancel = add_action(
+        *group, "cancel", "Cancel jobs, by number or by what they are", help::job_cancel, job_, Action::cancel
+    );
+    add_job_ids(*cancel, job_.jobs);
+    const std::vector<std::string> live{"scheduled", "available", "running", "retryable"};
+    std::vector<std::string> all = live;
+    all.insert(all.end(), {"completed", "cancelled", "discarded"});
+    for (CLI::App* command : {list, cancel}) {
+        command->add_option("--kind", job_.kind, "of this kind")->type_name("KIND");
+        command->add_option("--queue", job_.queue, "of this queue")->type_name("QUEUE");
+        add_choice(*command, "--state", job_.state, "STATE", command == list ? all : live, "in this state");
+        command->add_option("--batch", job_.batch, "of this batch, by name or id")->type_name("BATCH");
+    }
+    add_limit(*list, "--limit", job_.limit, "at most so many");
+    cancel->add_flag("--all", job_.all, "every one");
+    cancel->add_flag("--dry-run", job_.dry_run, "count them only");
+    cancel->add_flag("--yes", job_.yes, "without asking");
 }
 
-void Parser::add_job_id(CLI::App& command) {
-    command.add_option_function<std::string>("JOB", [this](const std::string& text) { job_.job = read_job(text); })
-        ->description("number of the job")
-        ->required()
+void Parser::add_job_ids(CLI::App& command, std::vector<queue::JobId>& target) {
+    const auto read = [&target](const std::vector<std::string>& texts) {
+        for (const std::string& text : texts) target.push_back(read_job(text));
+    };
+    command.add_option_function<std::vector<std::string>>("JOBS", read)
+        ->description("numbers of the jobs")
         ->type_name(" ");
 }
 
@@ -180,17 +193,7 @@ void Parser::add_dead() {
     CLI::App* redrive =
         add_action(*group, "redrive", "Put them back into the line", help::dead_redrive, dead_, Action::redrive);
     CLI::App* purge = add_action(*group, "purge", "Delete them for good", help::dead_purge, dead_, Action::purge);
-    for (CLI::App* command : {show, redrive, purge}) {
-        command
-            ->add_option_function<std::vector<std::string>>(
-                "JOBS",
-                [this](const std::vector<std::string>& texts) {
-                    for (const std::string& text : texts) dead_.jobs.push_back(read_job(text));
-                }
-            )
-            ->description("numbers of the jobs")
-            ->type_name(" ");
-    }
+    for (CLI::App* command : {show, redrive, purge}) add_job_ids(*command, dead_.jobs);
     show->get_option("JOBS")->required()->expected(1);
     for (CLI::App* command : {list, redrive, purge}) {
         command->add_option("--kind", dead_.kind, "of this kind")->type_name("KIND");

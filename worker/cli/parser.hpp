@@ -227,7 +227,7 @@ private:
     );
     void add_batch();
     void add_job();
-    void add_job_id(CLI::App& command);
+    static void add_job_ids(CLI::App& command, std::vector<queue::JobId>& target);
     void add_queue();
     void add_worker();
     void add_dead();

@@ -9,7 +9,7 @@
 namespace worker::cli {
 
 int perform(const Global& global, const RunCommand& command) {
-    LoadedConfig loaded = load(global);
+    LoadedConfig loaded = load(with_json_log(global));
     return run_worker({.config = std::move(loaded), .ready_file = command.url_file, .add_kinds = global.add_kinds});
 }
 

@@ -123,6 +123,20 @@ std::string wrap_lines(std::string_view text, std::size_t width) {
     return wrapped;
 }
 
+std::string hang_lines(std::string_view text, std::size_t indent, std::size_t width) {
+    constexpr std::size_t narrowest = 20;
+    std::string hung;
+    const auto add = [&](std::string_view line) {
+        if (!hung.empty()) hung += "\n" + std::string(indent, ' ');
+        hung += line;
+    };
+    each_line(text, [&](std::string_view line) {
+        if (width == 0) return add(line);
+        each_line(wrap_line(std::string(line), std::max(width, indent + narrowest) - indent), add);
+    });
+    return hung;
+}
+
 std::string printable_lines(std::string_view text) {
     std::string shown;
     each_line(text, [&](std::string_view line) { shown += printable(line) + "\n"; });
@@ -162,17 +176,25 @@ bool LiveLine::is_due() const {
 
 void LiveLine::draw(const std::string& line) {
     if (!terminal_.is_terminal) return;
-    std::fputs(("\r" + line + "\033[K").c_str(), file_);
-    std::fflush(file_);
+    put(line);
     drawn_at_ = Clock::now();
     drawn_ = true;
 }
 
 void LiveLine::erase() {
     if (!drawn_) return;
-    std::fputs("\r\033[K", file_);
+    put("");
+    std::fputs("\r", file_);
     std::fflush(file_);
     drawn_ = false;
+}
+
+void LiveLine::put(const std::string& line) {
+    const std::size_t width = shown_width(line);
+    const std::string rest = terminal_.colours ? "\033[K" : std::string(width_ - std::min(width, width_), ' ');
+    std::fputs(("\r" + line + rest).c_str(), file_);
+    std::fflush(file_);
+    width_ = width;
 }
 
 }  // namespace worker::cli

@@ -41,12 +41,17 @@ std::string cut_to_width(std::string_view text, std::size_t width);
 // line, else below the line's first character. A word that is too long stays whole.
 std::string wrap_lines(std::string_view text, std::size_t width);
 
+// The lines of a text that stands behind `indent` characters, broken at blanks to fit into `width`, the later ones
+// indented. Width 0: as they are, but indented.
+std::string hang_lines(std::string_view text, std::size_t indent, std::size_t width);
+
 // Line breaks become blanks, other control characters "?": nothing in a name can steer the terminal.
 std::string printable(std::string_view text);
 // The same for each line of a text; the lines stay apart. A break at the end goes.
 std::string printable_lines(std::string_view text);
 
-// One line at the bottom of a terminal, redrawn at most five times a second. Draws nothing elsewhere.
+// One line at the bottom of a terminal, redrawn at most five times a second. Draws nothing elsewhere. Without colours
+// it needs no escape codes: it is redrawn with blanks.
 class LiveLine {
 public:
     LiveLine(std::FILE* file, const Terminal& terminal) : file_(file), terminal_(terminal) {}
@@ -60,11 +65,14 @@ public:
     void erase();
 
 private:
+    void put(const std::string& line);
+
     using Clock = std::chrono::steady_clock;
     std::FILE* file_;
     Terminal terminal_;
     Clock::time_point drawn_at_{};
     bool drawn_ = false;
+    std::size_t width_ = 0;  // of what stands there
 };
 
 }  // namespace worker::cli

@@ -3,6 +3,7 @@
 #include "db/connection.hpp"
 #include "db/error.hpp"
 #include "worker/cli/batch_text.hpp"
+#include "worker/cli/database.hpp"
 #include "worker/cli/errors.hpp"
 #include "worker/cli/kinds.hpp"
 #include "worker/cli/terminal.hpp"
@@ -22,6 +23,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <thread>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -174,9 +176,27 @@ asio::awaitable<int> watch_batch(db::Session& session, const Global& global, que
     co_return exit_failed;
 }
 
-void say_batch_goes_on(const queue::BatchId& batch) {
-    if (batch.empty()) return;
-    complain("interrupted; the batch goes on: watch it again with task-worker batch watch " + batch);
+int follow_batch(const Config& config, const Global& global, const queue::BatchId& batch) {
+    constexpr auto patience = 60s;
+    std::optional<std::chrono::steady_clock::time_point> lost_at;
+    for (;;) {
+        try {
+            return with_session(config, {}, [&](db::Session& session) {
+                if (std::exchange(lost_at, std::nullopt)) complain("the database is back");
+                return watch_batch(session, global, batch);
+            });
+        } catch (const Interrupted&) {
+            complain("interrupted; the batch goes on: watch it again with task-worker batch watch " + batch);
+            throw;
+        } catch (const db::Error& error) {
+            const auto now = std::chrono::steady_clock::now();
+            if (!error.is_connection_lost() && !error.is_unavailable()) throw;
+            if (lost_at && now - *lost_at > patience) throw;
+            if (!lost_at) complain("the database went away; the batch is watched again when it is back");
+            if (!lost_at) lost_at = now;
+        }
+        std::this_thread::sleep_for(200ms);
+    }
 }
 
 }  // namespace worker::cli
