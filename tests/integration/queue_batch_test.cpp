@@ -370,6 +370,7 @@ TEST_CASE(
         tests::OpenTransaction changing(test.database);
         changing.execute("select from task_queue.batches where id = " + quoted + " for update");
         CHECK(seal_due() == 0);
+        changing.rollback();
     }
     CHECK(seal_due() == 1);
     CHECK(seal_due() == 0);
