@@ -80,9 +80,20 @@ public:
     }
 
     void give_back(pid_t* place) {
-        __atomic_store_n(place, 0, __ATOMIC_RELEASE);
         const std::lock_guard lock(mutex_);
+        __atomic_store_n(place, 0, __ATOMIC_RELEASE);
         free_.push_back(place);
+    }
+
+    // Under the mutex no group leaves the list, so none of the numbers has been given to another.
+    int kill_all() {
+        const std::lock_guard lock(mutex_);
+        int killed = 0;
+        for (int place = 0; place < used_; ++place) {
+            const pid_t group = __atomic_load_n(&groups_[place], __ATOMIC_ACQUIRE);
+            if (group > 1 && ::kill(-group, SIGKILL) == 0) ++killed;
+        }
+        return killed;
     }
 
     bool is_of_this_process() const { return process_ == ::getpid(); }
@@ -111,6 +122,10 @@ GuardedGroup::GuardedGroup() : place_(guard_of_this_process().take()) {}
 
 void GuardedGroup::leave() {
     if (place_ != nullptr) guard_of_this_process().give_back(std::exchange(place_, nullptr));
+}
+
+int kill_guarded_groups() {
+    return guard_of_this_process().kill_all();
 }
 
 void start_guard() {

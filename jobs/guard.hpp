@@ -32,6 +32,9 @@ private:
     pid_t* place_ = nullptr;
 };
 
+// Kills every group that is on the list of this process now: nothing of what it has started runs on. Answers how many.
+int kill_guarded_groups();
+
 // Starts the guard now, rather than with the first program: while the process is small and has one thread.
 void start_guard();
 

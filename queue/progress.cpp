@@ -9,6 +9,7 @@ namespace queue {
 // A row that is locked is about to end, perhaps with its handler's transaction: its progress matters to nobody any
 // more, and whoever wrote it here would wait for that.
 // held:    see finish_jobs for `id = any` and for what is not written here.
+// The lease of a row that is only locked is not lost: the last select looks again, without a lock.
 // reports: by binary search in what is held, as many of a row's jobs may report. A join would compare all pairs.
 // Index: pk_bundles.
 const db::Statement record_task_progress_sql{"record_task_progress", R"sql(
@@ -38,7 +39,14 @@ const db::Statement record_task_progress_sql{"record_task_progress", R"sql(
         on conflict (job_id) do update
         set done = excluded.done, total = excluded.total, message = excluded.message, updated_at = now()
     )
-    select job_id from reports where not is_held
+    select r.job_id
+    from reports r
+    where not r.is_held and not exists (
+        select
+        from task_queue.bundles b
+        where b.id = any (array[r.row_id]) and b.worker_id = $1::bigint and b.claim_number = r.claim_number
+          and b.pending >> (r.job_id & 127)::integer & 1 = 1
+    )
 )sql"};
 
 asio::awaitable<std::vector<JobId>> record_task_progress(

@@ -24,8 +24,9 @@ struct TaskProgress {
     std::string message{};
 };
 
-// Records how far jobs are, one entry a job, and returns the jobs whose lease was lost, for which nothing was recorded.
-// An empty span changes nothing and returns an empty vector. The flush that ends a job deletes its row.
+// Records how far jobs are, one entry a job, and returns the jobs whose lease was lost, for which nothing was recorded;
+// nor is it for a job whose row is locked. An empty span changes nothing and returns an empty vector. The flush that
+// ends a job deletes its row.
 //
 // Transaction: the caller's, after fix_plans. Locks no bundles.
 // Throws:      db::Error.

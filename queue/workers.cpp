@@ -86,12 +86,19 @@ boost::asio::awaitable<std::vector<Worker>> read_workers(db::Session& session) {
     });
 }
 
+// A row that is locked is passed over: a worker that stands still may hold it, and must not hold up the rest.
 const db::Statement declare_dead_sql{"declare_dead", R"sql(
-    update task_queue.workers w
+    update task_queue.workers
     set dead_at = now(), hungry = false, updated_at = now()
-    from unnest($1::bigint[], $2::bigint[]) seen (id, beat)
-    where w.id = seen.id and w.beat = seen.beat and w.dead_at is null
-    returning w.id
+    where id = any (array(
+        select w.id
+        from unnest($1::bigint[], $2::bigint[]) seen (id, beat)
+        join task_queue.workers w on w.id = seen.id
+        where w.beat = seen.beat and w.dead_at is null
+        order by w.id
+        for update of w skip locked
+    ))
+    returning id
 )sql"};
 
 boost::asio::awaitable<std::vector<WorkerId>> declare_dead(db::Session& session, std::span<const SeenBeat> seen) {

@@ -83,7 +83,7 @@ struct SeenBeat {
     std::int64_t beat = 0;
 };
 
-// Declares workers dead whose beat has not moved since. Returns those that it declared.
+// Declares workers dead whose beat has not moved since. Returns those that it declared; passes over locked rows.
 //
 // Transaction: the caller's. Locks workers.
 // Throws:      db::Error.

@@ -1,6 +1,7 @@
 #include "worker/control.hpp"
 
 #include "db/pipeline.hpp"
+#include "jobs/guard.hpp"
 #include "queue/wake.hpp"
 #include "worker/direct_connection.hpp"
 #include "worker/jitter.hpp"
@@ -70,7 +71,8 @@ asio::awaitable<void> Control::beat() {
             failure = error;
         }
         check_lease();
-        const auto period = listening_ ? config_.worker.heartbeat : std::min(config_.worker.heartbeat, deaf_beat);
+        auto period = listening_ ? config_.worker.heartbeat : std::min(config_.worker.heartbeat, deaf_beat);
+        if (suspended_) period = std::min(period, first_retry);  // until the handlers have stopped
         std::chrono::milliseconds pause = jittered(period);
         if (failure) {
             session.reset();
@@ -97,19 +99,19 @@ asio::awaitable<void> Control::beat_once(db::Session& session) {
             co_await db::pipelined(session, queue::record_heartbeat(session, worker), engine_.refresh_queues(session));
         heartbeat = std::move(std::get<0>(answers));
     }
-    if (!heartbeat.alive || suspended_) {
+    if (!heartbeat.alive || (suspended_ && !awaits_handlers())) {
         co_await be_reborn(session);
         co_return;
     }
     last_accepted_ = sent.time_since_epoch();
+    if (suspended_) co_return;
     if (!heartbeat.cancels.empty()) engine_.cancel(heartbeat.cancels);
 }
 
 // Under its old id the worker's leases are, or will be, others'. It goes on as a new worker.
 asio::awaitable<void> Control::be_reborn(db::Session& session) {
     const queue::WorkerId old = worker_;
-    if (!suspended_) engine_.lose_leases();
-    suspended_ = true;
+    if (!suspended_) suspend();
     const auto sent = Clock::now();
     co_await queue::retire_worker(session, old);
     const queue::WorkerId worker = co_await queue::register_worker(session, self_);
@@ -122,12 +124,30 @@ asio::awaitable<void> Control::be_reborn(db::Session& session) {
         {{"worker_id", static_cast<std::int64_t>(worker)}, {"was", static_cast<std::int64_t>(old)}});
 }
 
-// Handlers must have stopped before another worker may take over.
-void Control::check_lease() {
-    if (suspended_ || heartbeat_age() < config_.worker.lease_timeout * 2 / 3) return;
+void Control::suspend() {
     suspended_ = true;
-    log(LogLevel::error, "no heartbeat was accepted for two thirds of lease_timeout: stopping every handler");
+    suspended_at_ = Clock::now();
+    has_killed_ = false;
     engine_.lose_leases();
+}
+
+// Under the old id the worker goes on beating while its handlers stop: their jobs must not be others' meanwhile. Code
+// of the worker's own that does not stop cannot be waited for longer than it had.
+bool Control::awaits_handlers() const {
+    return engine_.snapshot().running > 0 && Clock::now() - suspended_at_ < config_.worker.lease_timeout / 3;
+}
+
+// Handlers must have stopped before another worker may take over: they are told after two thirds of the lease, and
+// after half of what is left then the programs that still run are killed, whatever their kill_after.
+void Control::check_lease() {
+    if (!suspended_ && heartbeat_age() >= config_.worker.lease_timeout * 2 / 3) {
+        log(LogLevel::error, "no heartbeat was accepted for two thirds of lease_timeout: stopping every handler");
+        suspend();
+    }
+    if (!suspended_ || has_killed_ || Clock::now() - suspended_at_ < config_.worker.lease_timeout / 6) return;
+    has_killed_ = true;
+    if (const int killed = jobs::kill_guarded_groups(); killed > 0)
+        log(LogLevel::warn, "the lease is about to end: programs that still ran are killed", {{"programs", killed}});
 }
 
 asio::awaitable<void> Control::watch_deadlines() {

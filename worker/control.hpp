@@ -53,6 +53,8 @@ private:
     boost::asio::awaitable<void> be_reborn(db::Session& session);
     boost::asio::awaitable<db::Session> open(bool direct);
     void check_lease();
+    void suspend();
+    bool awaits_handlers() const;
     void heed(const db::Notification& notification);
 
     const boost::asio::any_io_executor executor_;
@@ -68,6 +70,8 @@ private:
     std::atomic<bool> stopping_ = false;
     std::atomic<bool> listening_ = false;
     bool suspended_ = false;                  // leases given up; only on the control thread
+    Clock::time_point suspended_at_{};        // only on the control thread
+    bool has_killed_ = false;                 // what still ran then; only on the control thread
     bool refresh_ = false;                    // the next beat reads the queues; only on the control thread
     db::Connection* listening_on_ = nullptr;  // only on the control thread
     SayOnce trouble_;

@@ -152,6 +152,7 @@ private:
     struct Answer {
         std::vector<queue::RowId> unfinished;  // of round.whole
         std::vector<queue::RowId> lost;
+        std::vector<queue::JobId> lost_jobs;  // of round.progress
         std::vector<queue::Bundle> bundles;
         bool alone = false;
         bool suspect_waits = false;
@@ -210,6 +211,7 @@ private:
         std::vector<queue::FinishedRow> whole, const std::vector<queue::RowId>& unfinished, Clock::time_point now
     );
     void drop_lost(const std::vector<queue::RowId>& lost, const std::vector<queue::FinishedRow>& finished);
+    void stop_lost(const std::vector<queue::JobId>& lost, const std::vector<queue::TaskProgress>& progress);
     boost::asio::awaitable<void> release_abandoned();
     bool is_ours(const HeldBundle& held) const { return !suspended_ && held.worker == worker_; }
     std::optional<Clock::time_point> next_round(Clock::time_point now);

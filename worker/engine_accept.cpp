@@ -55,6 +55,7 @@ void Engine::accept(Round& round, Answer answer) {
     if (trouble_.clear()) log(LogLevel::info, "claiming and writing work again");
     if (suspended_ || round.worker != worker_) return;  // those leases are gone
     drop_lost(answer.lost, round.finished);
+    stop_lost(answer.lost_jobs, round.progress);
     finish_otherwise(std::move(round.whole), answer.unfinished, now);
     // Unless another round, which was on its way, has come back short since.
     if (round.clears_hungry && full_since_ < round.sent) hungry_ = false;

@@ -42,10 +42,11 @@ asio::awaitable<bool> look_for_suspects(
     co_return co_await queue::is_suspect_waiting(session, lanes);
 }
 
-asio::awaitable<void> report(
+asio::awaitable<std::vector<queue::JobId>> report(
     db::Session& session, queue::WorkerId worker, const std::vector<queue::TaskProgress>& progress
 ) {
-    if (!progress.empty()) co_await queue::record_task_progress(session, worker, progress);
+    if (progress.empty()) co_return std::vector<queue::JobId>{};
+    co_return co_await queue::record_task_progress(session, worker, progress);
 }
 
 asio::awaitable<void> clear_hungry(db::Session& session, queue::WorkerId worker, bool wanted) {
@@ -105,6 +106,7 @@ asio::awaitable<Engine::Answer> Engine::exchange(Round& round) {
     );
     answer.unfinished = std::move(std::get<1>(answers));
     answer.lost = std::move(std::get<2>(answers));
+    answer.lost_jobs = std::move(std::get<4>(answers));
     answer.suspect_waits = std::get<5>(answers);
     answer.bundles = std::move(std::get<7>(answers));
     if (round.wants_suspect && answer.bundles.empty()) {

@@ -127,4 +127,16 @@ void Engine::drop_lost(const std::vector<queue::RowId>& lost, const std::vector<
     }
 }
 
+// The same, learned from a report of progress: the job still runs here. One that has ended meanwhile says so itself.
+// Under the mutex.
+void Engine::stop_lost(const std::vector<queue::JobId>& lost, const std::vector<queue::TaskProgress>& progress) {
+    for (const queue::TaskProgress& report : progress) {
+        if (std::ranges::find(lost, report.job) == lost.end()) continue;
+        for (const Running& running : running_) {
+            if (running.job == report.job && running.claim == report.claim)
+                running.context->request_stop(jobs::StopReason::lease_lost);
+        }
+    }
+}
+
 }  // namespace worker

@@ -22,13 +22,13 @@ static_assert(lead_for + watch_period * 1.1 < 5s, "a leader's death is noticed w
 constexpr std::chrono::milliseconds soonest = 50ms;  // where a job is known to be due then
 constexpr std::chrono::milliseconds shortest_pause = 200ms;
 constexpr std::chrono::milliseconds longest_pause = 1s;  // how late a job enqueued with a short delay may start
-constexpr std::chrono::milliseconds pause_after_failure = 500ms;
+constexpr std::chrono::milliseconds first_retry = 500ms;
+constexpr std::chrono::milliseconds longest_retry = 2s;
 constexpr std::chrono::milliseconds fold_period = 500ms;
 constexpr std::chrono::milliseconds measure_period = 5s;
 constexpr std::chrono::milliseconds empty_measure_period = 30s;
 constexpr std::chrono::milliseconds budget_period = 60s;  // at a change of the fleet at once
 constexpr std::chrono::milliseconds prune_period = 60s;
-constexpr std::chrono::milliseconds history_period = 600s;
 constexpr std::chrono::milliseconds history_retry = 10s;  // while somebody reads the history
 // Of one step, until the others have theirs: a whole pass must be short against the lead and lease_timeout.
 constexpr std::chrono::milliseconds turn = 300ms;
@@ -63,17 +63,17 @@ void Maintenance::stop() {
 }
 
 asio::awaitable<void> Maintenance::run() {
+    auto retry = first_retry;
     while (!stopping_) {
-        std::string failure;
-        auto pause = pause_after_failure;
+        auto pause = jittered(retry);
+        step_failed_ = false;
         try {
             pause = co_await look();
-            if (trouble_.clear()) log(LogLevel::info, "maintenance works again");
+            retry = first_retry;
+            worked("look");
         } catch (const db::Error& error) {
-            failure = error.what();
-        }
-        if (!failure.empty()) {
-            log_once(trouble_, LogLevel::warn, "maintenance failed, it will be tried again", {{"error", failure}});
+            failed("look", error);
+            retry = std::min(2 * retry, longest_retry);
         }
         co_await wakeup_.wait_for(pause);
     }
@@ -85,6 +85,33 @@ asio::awaitable<void> Maintenance::run() {
         // The lease ends by itself.
     }
     leader_ = false;
+}
+
+void Maintenance::failed(std::string_view step, const db::Error& error) {
+    step_failed_ = true;
+    log_once(
+        trouble_[step],
+        LogLevel::warn,
+        "maintenance failed, it will be tried again",
+        {{"step", step}, {"error", error.what()}}
+    );
+}
+
+void Maintenance::worked(std::string_view step) {
+    const auto trouble = trouble_.find(step);
+    if (trouble != trouble_.end() && trouble->second.clear())
+        log(LogLevel::info, "maintenance works again", {{"step", step}});
+}
+
+// A step that is refused, or that a deadlock ended, is tried again with the next pass; the others have their turn.
+asio::awaitable<void> Maintenance::try_step(std::string_view name, asio::awaitable<void> step) {
+    try {
+        co_await std::move(step);
+        worked(name);
+    } catch (const db::Error& error) {
+        if (error.kind() != db::ErrorKind::server || error.is_connection_lost()) throw;
+        failed(name, error);
+    }
 }
 
 // Answers when to look again.
@@ -103,8 +130,9 @@ asio::awaitable<std::chrono::milliseconds> Maintenance::look() {
     if (!look.leads) co_return jittered(watch_period_);
     const bool found = co_await lead(look, silent);
     pause_ = std::min({found ? shortest_pause : 2 * pause_, longest_pause, watch_period_});
-    if (found || !look.next_run) co_return pause_;
-    co_return std::min(std::max(*look.next_run, soonest), pause_);
+    const auto pause = jittered(pause_);
+    if (found || !look.next_run) co_return pause;
+    co_return std::min(std::max(*look.next_run, soonest), pause);
 }
 
 void Maintenance::change_lead(bool leads) {
@@ -135,29 +163,26 @@ asio::awaitable<bool> Maintenance::lead(const queue::Look& look, const std::vect
     };
     if (due(next_late_, late_period)) late_after_ = std::exchange(late_next_, look.last);
     const bool runs = look.next_run && *look.next_run <= 0ms;
-    if (runs) co_await promote();
-    if ((look.changes || look.batches) && due(next_fold_, fold_period)) co_await fold(look);
-    if (!silent.empty()) co_await declare_dead(silent);
-    if (!silent.empty() || look.rescues) co_await rescue();
+    if (runs) co_await try_step("promote", promote());
+    if ((look.changes || look.batches) && due(next_fold_, fold_period)) co_await try_step("fold", fold(look));
+    if (!silent.empty()) co_await try_step("declare_dead", declare_dead(silent));
+    if (!silent.empty() || look.rescues) co_await try_step("rescue", rescue());
     const bool nothing_new = measured_empty_ && measured_last_ == look.last;
     if (now >= next_measure_ && (!nothing_new || now >= next_measure_ + (empty_measure_period - measure_period))) {
         const auto began = Clock::now();
-        co_await measure();
+        co_await try_step("measure", measure());
         // While it is dear, as under a long transaction, it takes a fiftieth of the time.
         next_measure_ = now + std::max<Clock::duration>(measure_period, 50 * (Clock::now() - began));
         measured_last_ = look.last;
     }
     if (now - budgeted_at_ >= budget_period || budgeted_ != look.connections) {
-        co_await check_budget();
+        co_await try_step("check_budget", check_budget());
         budgeted_at_ = now;
     }
-    bool pruned = false;
-    if (now >= next_prune_) {
-        pruned = co_await prune();
-        next_prune_ = now + (pruned ? 0ms : prune_period);
-    }
-    if (now >= next_history_) next_history_ = now + (co_await keep_history() ? history_period : history_retry);
-    co_return runs || look.changes || look.batches || look.rescues || pruned;
+    if (due(next_prune_, prune_period)) co_await try_step("prune", prune());
+    if (due(next_history_, history_retry)) co_await try_step("keep_history", keep_history());
+    const bool prunes = next_prune_ <= now;
+    co_return !step_failed_ && (runs || look.changes || look.batches || look.rescues || prunes);
 }
 
 asio::awaitable<void> Maintenance::promote() {

@@ -2,7 +2,8 @@
 
 // Maintenance: what one elected worker of the fleet does for all. Promote due jobs, fold batches, rescue the jobs of
 // dead workers, look after the history. It asks once a second whether there is anything to do; every step is bounded,
-// runs in a transaction of its own, and is tried again later when it fails.
+// runs in a transaction of its own, and is tried again with the next pass when it fails: that keeps no other from its
+// turn, and is said once.
 
 #include "db/pool.hpp"
 #include "queue/batches.hpp"
@@ -22,8 +23,10 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 namespace worker {
@@ -52,13 +55,16 @@ public:
 private:
     boost::asio::awaitable<std::chrono::milliseconds> look();
     void change_lead(bool leads);
+    void failed(std::string_view step, const db::Error& error);
+    void worked(std::string_view step);
+    boost::asio::awaitable<void> try_step(std::string_view name, boost::asio::awaitable<void> step);
     boost::asio::awaitable<bool> lead(const queue::Look& look, const std::vector<queue::SeenBeat>& silent);
     boost::asio::awaitable<void> promote();
     boost::asio::awaitable<void> fold(const queue::Look& look);
     boost::asio::awaitable<void> declare_dead(const std::vector<queue::SeenBeat>& silent);
     boost::asio::awaitable<void> rescue();
-    boost::asio::awaitable<bool> keep_history();
-    boost::asio::awaitable<bool> prune();
+    boost::asio::awaitable<void> keep_history();
+    boost::asio::awaitable<void> prune();
     boost::asio::awaitable<void> measure();
     boost::asio::awaitable<void> measure_batches(db::Session& session);
     boost::asio::awaitable<void> check_budget();
@@ -74,7 +80,8 @@ private:
     std::atomic<bool> leader_ = false;
     const std::chrono::milliseconds watch_period_;  // several reads within half of lease_timeout
     Watchman watchman_;
-    SayOnce trouble_;
+    bool step_failed_ = false;                     // in this pass
+    std::map<std::string_view, SayOnce> trouble_;  // by step
     SayOnce history_;
     SayOnce overrun_;
     Foothold foothold_;

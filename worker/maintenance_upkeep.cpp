@@ -16,6 +16,7 @@ using namespace std::chrono_literals;
 namespace worker {
 
 namespace {
+constexpr std::chrono::milliseconds history_period = 600s;
 constexpr int days_ahead = 7;
 constexpr int prune_rows = 1'000;
 constexpr std::chrono::seconds keep_keys = 24h;
@@ -25,9 +26,9 @@ constexpr int depth_rows = 10'000;
 constexpr int batches_shown = 20;
 }  // namespace
 
-// Answers false where somebody reads the history, so that a partition could not be added or dropped: nothing else waits
-// for that, and each try makes the flushes wait for up to 50 ms.
-asio::awaitable<bool> Maintenance::keep_history() {
+// Where somebody reads the history no partition can be added or dropped: nothing else waits for that, and each try
+// makes the flushes wait for up to 50 ms.
+asio::awaitable<void> Maintenance::keep_history() {
     db::Session session = co_await pool_.checkout();
     std::string reader;
     try {
@@ -39,16 +40,16 @@ asio::awaitable<bool> Maintenance::keep_history() {
         if (error.sqlstate() != "55P03") throw;  // lock_not_available
         reader = error.what();
     }
-    if (reader.empty()) {
-        history_.clear();
-    } else {
+    if (!reader.empty()) {
         log_once(history_, LogLevel::warn, "the history is being read: its partitions wait", {{"error", reader}});
+        co_return;
     }
-    co_return reader.empty();
+    history_.clear();
+    next_history_ = Clock::now() + history_period;
 }
 
-// One step of each; answers whether there is more.
-asio::awaitable<bool> Maintenance::prune() {
+// One step of each; where there is more the next follows at once.
+asio::awaitable<void> Maintenance::prune() {
     db::Session session = co_await pool_.checkout();
     const queue::Pruned dead = co_await queue::prune_dead_jobs(session, config_.retention.discarded, prune_rows);
     const int keys = co_await queue::prune_enqueue_keys(session, keep_keys, prune_rows);
@@ -59,8 +60,8 @@ asio::awaitable<bool> Maintenance::prune() {
         queue::prune_workers(session, keep_workers, prune_rows),
         queue::prune_task_progress(session, keep_progress, prune_rows)
     );
-    co_return dead.more ||
-        std::max({keys, std::get<1>(answers), std::get<2>(answers), std::get<3>(answers)}) == prune_rows;
+    const int most = std::max({keys, std::get<1>(answers), std::get<2>(answers), std::get<3>(answers)});
+    if (dead.more || most == prune_rows) next_prune_ = {};
 }
 
 // The fleet was held against the server when each worker started; since then the server, or what other services take,

@@ -1,4 +1,5 @@
 // How a worker process ends: signals, phases, sign-off.
+#include "jobs/guard.hpp"
 #include "queue/workers.hpp"
 #include "worker/logging.hpp"
 #include "worker/runtime_process.hpp"
@@ -89,6 +90,8 @@ asio::awaitable<void> Process::wait_for_engine() {
         stopping_.tick(now);
         if (stopping_.phase() != phase) {
             phase = stopping_.phase();
+            // What is handed back may run elsewhere at once: not beside a program that is still here.
+            if (phase == Engine::Phase::closing) jobs::kill_guarded_groups();
             engine_.enter(phase);
             if (phase == Engine::Phase::closing) give_up = now + last_writes;
         }

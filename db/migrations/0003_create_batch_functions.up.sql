@@ -75,7 +75,7 @@ $$;
 comment on function task_queue.seal_batch is
     'No more jobs enter the batch: it finishes when those in it have. False when it was sealed, cancelled or finished before.';
 
--- Seals what its client left open; a batch that is being filled right now is left for the next call.
+-- Seals what its client left open; a batch that is being filled or changed right now is left for the next call.
 create function task_queue.seal_due_batches(max_batches integer) returns integer
 language plpgsql as $$
 declare
@@ -87,6 +87,7 @@ begin
         where b.state = 'open' and b.seal_after <= now()
         order by b.seal_after
         limit max_batches
+        for update skip locked
     loop
         if pg_try_advisory_xact_lock(task_queue.batch_lock_key(due.id)) and task_queue.seal_batch(due.id) then
             sealed := sealed + 1;

@@ -235,7 +235,8 @@ begin
 end
 $$;
 comment on function task_queue.report_progress is
-    'Units done of units total inside a running job, reported by a handler outside the worker. False when the job does not run.';
+    'Units done of units total inside a running job, reported by a handler outside the worker. False when the job does not run. '
+    'It names no lease, so a late report of an earlier run is shown until the next one: it is for people to see, and decides nothing.';
 
 do $$
 begin

@@ -26,13 +26,9 @@ const db::Statement echo_sql{"", "select 'here'::text"};
 
 constexpr auto short_wait = 300ms;  // where silence is what is expected
 
-std::string shared_socket() {
-    return tests::psql(tests::server_url(), "show unix_socket_directories").at(0).at(0) + "/.s.PGSQL.5432";
-}
-
 struct ProxyBed {
     tests::TestDatabase database;
-    tests::FaultProxy proxy{shared_socket()};
+    tests::FaultProxy proxy{tests::server_socket()};
     asio::io_context context;
 
     db::Session connect(std::chrono::milliseconds limit = 10s) {

@@ -354,7 +354,10 @@ TEST_CASE("a redrive after the callback opens the next round, with its own callb
     CHECK(test.counts() == "finished 3: 3/0/0 running 0 waiting 0");
 }
 
-TEST_CASE("seal_due_batches seals what its client left open, but not while it is being filled", "[queue][batch][db]") {
+TEST_CASE(
+    "seal_due_batches seals what its client left open, but not while it is being filled or changed",
+    "[queue][batch][db]"
+) {
     BatchFixture test("seal_after => '0 s'");
     const auto seal_due = [&] { return tests::run(test.context, [&] { return seal_due_batches(test.session, 10); }); };
     {
@@ -362,6 +365,12 @@ TEST_CASE("seal_due_batches seals what its client left open, but not while it is
         filling.execute("select task_queue.enqueue('work', '2', batch_id => " + quoted + ")");
         CHECK(seal_due() == 0);
         filling.commit();
+    }
+    {
+        tests::OpenTransaction changing(test.database);
+        changing.execute("select from task_queue.batches where id = " + quoted + " for update");
+        CHECK(seal_due() == 0);
+        changing.rollback();
     }
     CHECK(seal_due() == 1);
     CHECK(seal_due() == 0);

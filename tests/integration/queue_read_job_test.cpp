@@ -5,6 +5,7 @@
 #include "queue/dead.hpp"
 #include "queue/progress.hpp"
 #include "queue/read_job.hpp"
+#include "tests/support/background.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/queue_fixture.hpp"
 
@@ -169,8 +170,15 @@ TEST_CASE("record_task_progress writes under the lease only, and answers what wa
     stale.claim = ClaimNumber{test.claims + 1};
     CHECK(record(stale) == std::vector<JobId>{test.job(5)});
     CHECK(record(test.progress_of(4, 9, 10, "ended")) == std::vector<JobId>{test.job(4)});
+    const std::vector<TaskProgress> of_another{test.progress_of(5, 9, 10, "of another worker")};
+    CHECK(test.call(record_task_progress(test.session, WorkerId{999}, of_another)) == std::vector<JobId>{test.job(5)});
     CHECK(stored() == "4/10 more");
     CHECK(test.call(record_task_progress(test.session, test.worker, std::vector<TaskProgress>{})).empty());
+    // A row that another holds for a moment is still this worker's.
+    tests::OpenTransaction holder(test.database);
+    holder.execute("select from task_queue.bundles where worker_id is not null for update");
+    CHECK(record(test.progress_of(5, 5, 10, "late")).empty());
+    CHECK(stored() == "4/10 more");
 }
 
 TEST_CASE("report_progress writes for a running job and no other", "[queue][progress][db]") {

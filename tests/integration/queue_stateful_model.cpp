@@ -121,6 +121,22 @@ std::vector<ModelLease> QueueModel::claim(std::int64_t worker, std::int64_t numb
     return claimed;
 }
 
+std::vector<ModelLease> QueueModel::claim_whole(std::int64_t worker, std::int64_t number, int jobs) {
+    std::vector<ModelLease> claimed;
+    for (int left = jobs; left > 0 && workers.at(worker);) {
+        const auto first = first_in_line(State::available);
+        if (first == rows.end()) break;
+        ModelRow& row = first->second;
+        row.state = State::running;
+        row.worker = worker;
+        row.claim = number;
+        ++row.attempt;
+        claimed.push_back({worker, number, first->first, row.pending});
+        left -= queue::count(row.pending);
+    }
+    return claimed;
+}
+
 std::optional<ModelLease> QueueModel::claim_suspect(std::int64_t worker, std::int64_t number) {
     const auto first = first_in_line(State::suspect);
     if (first == rows.end() || !workers.at(worker)) return std::nullopt;
@@ -276,79 +292,6 @@ std::string QueueModel::cancel(std::int64_t job) {
         return "cancelled";
     }
     return ended.contains(job) ? "finished" : "not found";
-}
-
-void QueueModel::cancel_batch(int batch) {
-    ModelBatch& of = batches.at(batch);
-    if (of.state == "finished") return;
-    of.state = "cancelled";
-    of.changed = true;
-    std::vector<std::int64_t> waiting;
-    for (auto& [id, row] : rows) {
-        if (row.batch != batch) continue;
-        if (row.state == State::running) {
-            row.cancel = row.pending;
-        } else {
-            waiting.push_back(id);
-        }
-    }
-    for (const std::int64_t id : waiting) take_out(id);
-}
-
-void QueueModel::cancel_remaining() {
-    for (const auto& [id, batch] : batches) {
-        if (batch.state != "cancelled") continue;
-        const bool changed = batch.changed;
-        const std::int64_t cancelled = batch.cancelled;
-        cancel_batch(id);
-        batches.at(id).changed = changed || batch.cancelled != cancelled;
-    }
-}
-
-bool QueueModel::seal(int batch) {
-    ModelBatch& of = batches.at(batch);
-    if (of.state != "open") return false;
-    of.state = "sealed";
-    of.changed = true;
-    return true;
-}
-
-std::vector<int> QueueModel::fold() {
-    std::vector<int> finished;
-    for (auto& [id, batch] : batches) {
-        if (!batch.changed) continue;
-        batch.changed = false;
-        if (batch.redriven && batch.state == "finished") {
-            ++batch.round;
-            batch.state = "sealed";
-        }
-        batch.redriven = false;
-        const bool closed = batch.state == "sealed" || batch.state == "cancelled";
-        if (!closed || batch.total != batch.completed + batch.discarded + batch.cancelled) continue;
-        batch.state = "finished";
-        finished.push_back(id);
-    }
-    return finished;
-}
-
-bool QueueModel::redrive(std::int64_t job) {
-    const auto letter = dead.find(job);
-    if (letter == dead.end()) return false;
-    const ModelRow& of = letter->second;
-    if (of.batch >= 0 && batches.at(of.batch).state == "cancelled") return false;
-    if (find_unique(of.unique)) return false;
-    const int n = job_number(JobId{job});
-    ModelRow& row = rows[base_of(job) + 64 + n];
-    row = ModelRow{};
-    row.members = row.pending = bit(n);
-    row.priority = of.priority;
-    row.batch = of.batch;
-    row.unique = of.unique;
-    count(of.batch, &ModelBatch::discarded, -1);
-    if (of.batch >= 0) batches.at(of.batch).redriven = true;
-    ended.erase(job);
-    dead.erase(letter);
-    return true;
 }
 
 }  // namespace tests

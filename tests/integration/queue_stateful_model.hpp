@@ -35,6 +35,7 @@ struct ModelRow {
 struct ModelBatch {
     std::string state = "open";
     int round = 1;
+    bool is_due = false;    // to be sealed by the leader
     bool changed = false;   // something is not folded yet
     bool redriven = false;  // and a redrive is among it
     std::int64_t total = 0, completed = 0, discarded = 0, cancelled = 0;
@@ -56,6 +57,8 @@ public:
     bool is_open(int batch) const { return batch < 0 || batches.at(batch).state == "open"; }
 
     std::vector<ModelLease> claim(std::int64_t worker, std::int64_t number, int jobs);
+    // The same of a large claim, which cuts no row.
+    std::vector<ModelLease> claim_whole(std::int64_t worker, std::int64_t number, int jobs);
     std::optional<ModelLease> claim_suspect(std::int64_t worker, std::int64_t number);
     bool holds(const ModelLease& lease) const;
     void finish(const ModelLease& lease, Mask done, const std::vector<queue::Leaver>& leavers);
@@ -70,6 +73,7 @@ public:
     void cancel_batch(int batch);
     void cancel_remaining();
     bool seal(int batch);
+    int seal_due();
     std::vector<int> fold();  // those that finished
     bool redrive(std::int64_t job);
 

@@ -48,6 +48,8 @@ private:
     std::string finish(const Step& step);
     std::string finish_whole(const Step& step);
     std::string complete(const Step& step);
+    std::string report(const Step& step);
+    std::string report_by_sql(const Step& step);
     std::string release(const Step& step);
     std::string release_claim(const Step& step);
     std::string heartbeat(const Step& step);
@@ -58,12 +60,14 @@ private:
     std::string cancel(const Step& step);
     std::string create_batch(const Step& step);
     std::string seal_batch(const Step& step);
+    std::string seal_due(const Step& step);
     std::string cancel_batch(const Step& step);
     std::string cancel_remaining(const Step& step);
     std::string fold(const Step& step);
     std::string redrive(const Step& step);
     std::string pause(const Step& step);
     std::string compare();
+    std::map<std::int64_t, std::int64_t> reported(const ModelLease& lease);
     static std::string batch_id(int batch);
     std::vector<std::string> some_args(std::size_t jobs);
     void remember(const std::vector<std::int64_t>& ids);
@@ -85,6 +89,7 @@ private:
     std::map<std::string, std::vector<std::int64_t>> keyed_;  // ids by enqueue key
     std::int64_t next_args_ = 0;
     std::int64_t claims_ = 0;
+    std::int64_t reports_ = 0;
     bool paused_ = false;
 };
 

@@ -26,8 +26,9 @@ const db::Statement pass_time_sql{
     "test_pass_time",
     "update task_queue.bundles set run_at = timestamptz 'epoch' + id * interval '1 ms' where state in (0, 3)"
 };
-constexpr int most_batches = 3;  // the first calls back when it has finished
+constexpr int most_batches = 3;  // the first calls back when it has finished, the second is sealed by the leader
 constexpr std::size_t most_workers = 12;
+constexpr int many = 600;  // jobs of a claim that cuts no row
 
 // Jobs of a mask, by a number.
 Mask some_of(Mask jobs, std::uint32_t number) {
@@ -71,15 +72,18 @@ ClaimRequest request_of(std::int64_t worker, std::int64_t claim, int jobs) {
 std::string QueueSteps::claim(const Step& step) {
     if (call(read_queues(queue_.session)).front().paused != paused_) return "the queue is not paused as it was told\n";
     if (paused_) return "";
-    const ClaimRequest request =
-        request_of(any_worker(step.a), ++claims_, 1 + static_cast<int>(step.b % (step.c % 2 == 0 ? 40 : 4)));
+    const bool whole = step.c % 8 == 1;
+    const int jobs = 1 + static_cast<int>(step.b % (step.c % 2 == 0 ? 40 : 4));
+    const ClaimRequest request = request_of(any_worker(step.a), ++claims_, whole ? many : jobs);
     std::vector<ModelLease> claimed;
     for (const Bundle& bundle : call(claim_bundles(queue_.session, request))) {
         claimed.push_back(lease_of(request, bundle));
         leases_.push_back(claimed.back());
     }
     const auto worker = static_cast<std::int64_t>(request.worker);
-    return differ("claim_bundles", list_of(claimed), list_of(model_.claim(worker, claims_, request.jobs)));
+    const auto expected =
+        whole ? model_.claim_whole(worker, claims_, request.jobs) : model_.claim(worker, claims_, request.jobs);
+    return differ("claim_bundles", list_of(claimed), list_of(expected));
 }
 
 std::string QueueSteps::claim_suspect(const Step& step) {
@@ -252,8 +256,9 @@ std::string QueueSteps::create_batch(const Step&) {
     if (batch == most_batches) return "";
     NewBatch given{.id = batch_id(batch)};
     if (batch == 0) given.on_finish = "callback";
+    if (batch == 1) given.seal_after = std::chrono::seconds(0);
     call(queue::create_batch(queue_.session, given));
-    model_.batches[batch] = {};
+    model_.batches[batch].is_due = batch == 1;
     return "";
 }
 
@@ -262,6 +267,11 @@ std::string QueueSteps::seal_batch(const Step& step) {
     if (batch < 0) return "";
     const bool sealed = call(queue::seal_batch(queue_.session, batch_id(batch)));
     return differ("seal_batch", fmt::to_string(sealed), fmt::to_string(model_.seal(batch)));
+}
+
+std::string QueueSteps::seal_due(const Step&) {
+    const int sealed = call(seal_due_batches(queue_.session, 10));
+    return differ("seal_due_batches", std::to_string(sealed), std::to_string(model_.seal_due()));
 }
 
 std::string QueueSteps::cancel_batch(const Step& step) {

@@ -1,6 +1,7 @@
 #include "queue/handlers.hpp"
 #include "queue/leader.hpp"
 #include "queue/workers.hpp"
+#include "tests/support/background.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/queue_fixture.hpp"
 
@@ -71,6 +72,18 @@ TEST_CASE("declare_dead spares a worker whose beat has moved", "[queue][workers]
     CHECK(queue.call(declare_dead(queue.session, seen)).empty());
     CHECK(queue.call(record_heartbeat(queue.session, beating)).alive);
     CHECK_FALSE(queue.call(record_heartbeat(queue.session, silent)).alive);
+}
+
+TEST_CASE("declare_dead passes over a worker whose row is locked", "[queue][workers][db]") {
+    tests::QueueFixture queue;
+    const WorkerId held = queue.add_worker();
+    const WorkerId silent = queue.add_worker();
+    tests::OpenTransaction holder(queue.database);
+    holder.execute(fmt::format("select from task_queue.workers where id = {} for update", static_cast<int>(held)));
+    const std::vector<SeenBeat> seen{{held, 0}, {silent, 0}};
+    CHECK(queue.call(declare_dead(queue.session, seen)) == std::vector<WorkerId>{silent});
+    holder.commit();
+    CHECK(queue.call(declare_dead(queue.session, seen)) == std::vector<WorkerId>{held});
 }
 
 TEST_CASE("set_hungry and retire_worker change what others see of a worker", "[queue][workers][db]") {

@@ -48,8 +48,11 @@ void ChaosFleet::list_faults() {
     };
     if (FakeClock::is_installed())
         faults_.push_back({"stepped clock of the server", 5, &ChaosFleet::step_server_clock});
-    if (FakeClock::fits_this_build())
+    if (FakeClock::fits_this_build()) {
         faults_.push_back({"stepped clock of a worker", 5, &ChaosFleet::step_worker_clock});
+    } else {
+        fmt::print("chaos: left out: a worker's stepped clock, for want of libfaketime or because of the sanitizers\n");
+    }
 }
 
 const ChaosFleet::Fault& ChaosFleet::draw(std::mt19937_64& random) const {

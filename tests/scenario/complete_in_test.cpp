@@ -26,10 +26,6 @@ struct Ledger : WorkerProcess {
           ) {}
 };
 
-std::string shared_socket() {
-    return psql(server_url(), "show unix_socket_directories").at(0).at(0) + "/.s.PGSQL.5432";
-}
-
 std::string waits(const LedgerBed& bed, const char* where, const char* file) {
     return fmt::format(R"({{"{}": "{}"}})", where, bed.file(file));
 }
@@ -161,7 +157,7 @@ TEST_CASE("while a handler keeps its transaction open, the others' outcomes are 
 
 TEST_CASE("a commit whose answer is lost counts as what it was", "[scenario][complete_in]") {
     const LedgerBed bed;
-    FaultProxy proxy(shared_socket());
+    FaultProxy proxy(server_socket());
     // The commit takes its time on the server, which goes on when its client is gone.
     bed.sql(
         "create function public.take_time() returns trigger language plpgsql as $$ begin perform "
@@ -198,7 +194,7 @@ TEST_CASE(
     "[scenario][complete_in]"
 ) {
     const LedgerBed bed;
-    FaultProxy proxy(shared_socket());
+    FaultProxy proxy(server_socket());
     const std::string job = bed.enqueue(waits(bed, "after", "go"));
     Ledger worker(bed, {}, proxy.url(bed.database().name()));
     bed.await_reached("go");

@@ -18,15 +18,10 @@ using Catch::Contains;
 
 namespace {
 
-std::string shared_socket() {
-    static const std::string folder = psql(server_url(), "show unix_socket_directories").at(0).at(0);
-    return folder + "/.s.PGSQL.5432";
-}
-
 struct NetworkBed {
     TestDatabase database;
     FaultBed bed{database.url()};
-    FaultProxy proxy{shared_socket()};
+    FaultProxy proxy{server_socket()};
     WorkerProcess worker{proxy.url(database.name()), FaultBed::environment(), bed.arguments()};
 
     void await_return(int connections) const {

@@ -46,10 +46,6 @@ void await_accepted(const FaultProxy& proxy) {
     }
 }
 
-std::string shared_socket() {
-    return psql(server_url(), "show unix_socket_directories").at(0).at(0) + "/.s.PGSQL.5432";
-}
-
 const std::string alive = "select count(*) from task_queue.workers where dead_at is null";
 
 }  // namespace
@@ -61,7 +57,7 @@ TEST_CASE("SIGTERM ends a start that waits for the database", "[scenario][start]
         worker.stop();
     }
     SECTION("which does not answer") {
-        FaultProxy proxy(shared_socket());
+        FaultProxy proxy(server_socket());
         proxy.black_hole();
         StartingWorker worker(proxy.url("postgres"));
         await_accepted(proxy);

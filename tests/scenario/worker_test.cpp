@@ -121,17 +121,30 @@ esac
     shop.await("select count(*) from task_queue.jobs where kind = 'echo' and state = 'completed'", "1");
 }
 
-TEST_CASE("a cancelled job's program is stopped, wherever it runs", "[scenario][worker]") {
+// A worker that beats at its start, when it has begun to listen, and then for long only when it is notified.
+const Process::Environment slow_heart{
+    {"TASK_WORKER_WORKER_HEARTBEAT", "10m"}, {"TASK_WORKER_WORKER_LEASE_TIMEOUT", "1h"}
+};
+const std::string beats = "select beat from task_queue.workers";
+
+TEST_CASE("a cancelled job's program is stopped by the beat that the cancel calls for", "[scenario][worker]") {
     const Shop shop("echo running > $FOLDER/running; sleep 600\n");
     shop.enqueue("work", 1);
-    const WorkerProcess worker(
-        shop.database.url(),
-        {{"TASK_WORKER_WORKER_HEARTBEAT", "5s"}, {"TASK_WORKER_WORKER_LEASE_TIMEOUT", "30s"}},
-        shop.arguments()
-    );
+    const WorkerProcess worker(shop.database.url(), slow_heart, shop.arguments());
     shop.await("select count(*) from task_queue.jobs where state = 'running'", "1");
+    shop.await(beats, "2");
     shop.database.psql("select task_queue.cancel((select id from task_queue.jobs))");
     shop.await("select state from task_queue.jobs", "cancelled");
+    CHECK(shop.database.value(beats) == "3");
+}
+
+TEST_CASE("a job that reports progress learns that its lease is lost, and is stopped", "[scenario][worker][progress]") {
+    const Shop shop("trap 'echo told to stop; exit 0' TERM\nwhile :; do echo '{\"progress\": 1}'; sleep 0.1; done\n");
+    shop.enqueue("work", 1);
+    WorkerProcess worker(shop.database.url(), slow_heart, shop.arguments());
+    shop.await("select count(*) from task_queue.task_progress", "1");
+    shop.database.psql("update task_queue.bundles set claim_number = claim_number + 1000");
+    worker.wait_for_line("told to stop");
 }
 
 TEST_CASE("a worker that was declared dead and wakes up changes nothing", "[scenario][worker]") {

@@ -60,6 +60,11 @@ std::string server_url(std::string_view database) {
     return server().url(database);
 }
 
+std::string server_socket() {
+    static const std::string folder = psql(server_url(), "show unix_socket_directories").at(0).at(0);
+    return folder + "/.s.PGSQL.5432";
+}
+
 TestDatabase::TestDatabase(Content content) {
     static std::atomic<int> counter{0};
     name_ = fmt::format("test_{}", ++counter);

@@ -21,6 +21,8 @@ namespace tests {
 
 // The test process's private PostgreSQL: a libpq URI of one of its databases.
 std::string server_url(std::string_view database = "postgres");
+// Its socket: what a FaultProxy stands before.
+std::string server_socket();
 
 class TestDatabase {
 public:

@@ -21,7 +21,11 @@ constexpr auto patience = 60s;
 constexpr const char* script = R"sh(
 exec 9>{0}/running.d/$JOB_ID
 flock --nonblock 9 || : >{0}/twice.d/$JOB_ID
-sleep 0.02 9>&-
+[ $JOB_KIND = stubborn ] || exec sleep 0.02 9>&-
+mkdir {0}/stubborn.d/$JOB_ID || exit 0
+trap '' TERM
+echo here to stay
+while :; do sleep 3600 9>&-; done
 )sh";
 
 constexpr const char* configuration = R"yaml(
@@ -29,12 +33,16 @@ handlers:
   work:
     exec: [sh, {0}/work.sh]
     backoff: {{first: 10ms}}
+  stubborn:
+    exec: [sh, {0}/work.sh]
+    kill_after: 1h
 )yaml";
 
 }  // namespace
 
 FaultBed::FaultBed(std::string direct_url) : url_(std::move(direct_url)) {
-    for (const char* name : {"running.d", "twice.d"}) fs::create_directory(fs::path(folder_.path()) / name);
+    for (const char* name : {"running.d", "twice.d", "stubborn.d"})
+        fs::create_directory(fs::path(folder_.path()) / name);
     folder_.write("work.sh", fmt::format(fmt::runtime(script), folder_.path()));
     folder_.write("config.yml", fmt::format(fmt::runtime(configuration), folder_.path()));
 }
@@ -46,6 +54,14 @@ void FaultBed::enqueue(int jobs, int bytes) {
         jobs
     ));
     enqueued_ += jobs;
+}
+
+void FaultBed::enqueue_stubborn() {
+    sql("select task_queue.enqueue('stubborn')");
+}
+
+void FaultBed::await_stubborn() const {
+    await("select count(*) from task_queue.jobs where kind = 'stubborn' and state = 'completed'", "1");
 }
 
 void FaultBed::sql(const std::string& text) const {

@@ -17,6 +17,9 @@ public:
 
     // Jobs of the kind `work`, each with so many bytes of args. Its program takes 20 ms.
     void enqueue(int jobs, int bytes = 0);
+    // A job whose first run says "here to stay" and does not end, whatever it is asked; the next completes at once.
+    void enqueue_stubborn();
+    void await_stubborn() const;  // has completed
     void sql(const std::string& text) const;
     std::string value(const std::string& query) const;
     // Waits until a query answers `wanted`: what is awaited here is a commit of another process.

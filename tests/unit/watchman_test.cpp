@@ -53,6 +53,10 @@ TEST_CASE("Stopping goes from soft to hard to closing, by time or by signals", "
     CHECK(stopping.phase() == Engine::Phase::draining);
     stopping.tick(start + 20s);
     CHECK(stopping.phase() == Engine::Phase::interrupt);
+    CHECK(stopping.deadline() == start + 25s);
+    Stopping without_signals = stopping;
+    without_signals.tick(start + 25s);
+    CHECK(without_signals.phase() == Engine::Phase::closing);
     stopping.signal(start + 21s);
     CHECK(stopping.phase() == Engine::Phase::closing);
     CHECK_FALSE(stopping.deadline());
