@@ -102,7 +102,7 @@ TEST_CASE("connections that died without a word are found out by their silence",
 
 TEST_CASE("a listener whose connection died without a word finds out, and listens again", "[scenario][faults]") {
     const TestDatabase database;
-    FaultProxy proxy(shared_socket());  // for LISTEN alone
+    FaultProxy proxy(server_socket());  // for LISTEN alone
     const Process::Environment environment =
         FaultBed::environment({{"DATABASE_DIRECT_URL", proxy.url(database.name())}, {"TASK_WORKER_WORKER_POLL", "60s"}}
         );
