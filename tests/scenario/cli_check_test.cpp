@@ -46,6 +46,15 @@ TEST_CASE("check says the budget's sentence once, and how many connections are t
     CHECK(count_of(screen(shell, "--set database.max_connections=20 --set database.budget=warn"), "too many") == 1);
 }
 
+TEST_CASE("check shows no password, whether the database answers or not", "[worker][cli][scenario]") {
+    const Shell shell("postgresql://postgres:hunter2@127.0.0.1:1/d");
+    const std::string arguments = GENERATE(as<std::string>(), "", "--json");
+    const std::string shown = screen(shell, arguments);
+    INFO(shown);
+    CHECK(holds(shown, "postgres:***@127.0.0.1"));
+    CHECK_FALSE(holds(shown, "hunter2"));
+}
+
 TEST_CASE("check prints problems before the settings", "[worker][cli][scenario]") {
     const TestDatabase database;
     const Shell shell(database.url());

@@ -10,14 +10,30 @@ std::atomic<std::uint64_t> allocations = 0;
 
 }  // namespace
 
-// Counts what the C++ side allocates; libpq's own buffers are not touched by a checkout.
-void* operator new(std::size_t size) {
+// All that this program and the static libraries in it allocate, Asio's coroutine frames included, goes this way
+// (--wrap of the linker); libpq's own buffers do not, and are not touched by a checkout.
+extern "C" {
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): the linker's names
+void* __real_malloc(std::size_t size);
+void* __real_aligned_alloc(std::size_t alignment, std::size_t size);
+
+void* __wrap_malloc(std::size_t size) {
     allocations.fetch_add(1, std::memory_order_relaxed);
+    return __real_malloc(size);
+}
+void* __wrap_aligned_alloc(std::size_t alignment, std::size_t size) {
+    allocations.fetch_add(1, std::memory_order_relaxed);
+    return __real_aligned_alloc(alignment, size);
+}
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
+}
+
+// Here, so that they call what is wrapped.
+void* operator new(std::size_t size) {
     if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
     throw std::bad_alloc();
 }
 void* operator new(std::size_t size, std::align_val_t alignment) {
-    allocations.fetch_add(1, std::memory_order_relaxed);
     const auto step = static_cast<std::size_t>(alignment);
     if (void* memory = std::aligned_alloc(step, (size + step - 1) / step * step)) return memory;
     throw std::bad_alloc();
