@@ -96,12 +96,17 @@ void PoolState::available(Slot slot, Time now, Actions& actions) {
     }
 }
 
+// What goes anyway is not counted as one that another takes the place of.
+void PoolState::forget_replacement(Slot slot) {
+    if (places_[slot].replaced) --replaced_;
+    places_[slot].replaced = false;
+    if (replacement_ && replacement_->old == slot) replacement_->old.reset();
+}
+
 void PoolState::close(Slot slot, CloseReason reason, Actions& actions) {
     Place& place = places_[slot];
     place.use = Use::empty;
-    if (place.replaced) --replaced_;
-    place.replaced = false;
-    if (replacement_ && replacement_->old == slot) replacement_->old.reset();
+    forget_replacement(slot);
     empty_.push_back(slot);
     --open_;
     ++counters_.closed[static_cast<std::size_t>(reason)];
@@ -138,6 +143,7 @@ void PoolState::start_test(Slot slot, Kind kind, Actions& actions) {
 
 void PoolState::start_leaving(Slot slot, Actions& actions) {
     places_[slot].use = Use::leaving;
+    forget_replacement(slot);
     ++leaving_;
     actions.push_back({Kind::leave, slot});
 }

@@ -122,6 +122,7 @@ private:
     void start_open(Actions& actions);
     void start_test(Slot slot, Action::Kind kind, Actions& actions);
     void start_leaving(Slot slot, Actions& actions);
+    void forget_replacement(Slot slot);
     Ticket first_waiter();
     void retire_replaced(Slot fresh, Actions& actions);
     bool may_connect(Time now) const;

@@ -39,6 +39,9 @@ void PoolState::check_invariants() const {
         rule(places_[slot].opened_at >= valid_from_, "no free connection is older than a loss");
         rule(!places_[slot].replaced, "no free connection has been replaced");
     }
+    for (const Place& place : places_) {
+        rule(!place.replaced || place.use != Use::leaving, "what leaves anyway has not been replaced");
+    }
     if (!replacement_) return;
     rule(places_[replacement_->fresh].use == Use::opening, "a replacement is being opened");
     rule(!replacement_->old || places_[*replacement_->old].use != Use::empty, "what is to be replaced is open");
