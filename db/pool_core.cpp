@@ -198,11 +198,11 @@ void PoolCore::give_back(std::unique_ptr<Connection> connection, Slot slot) {
     PoolState::Actions actions;
     Lock lock(mutex_);
     // A waiter gets it without another look: it may have died while its holder did something else.
-    const bool was_silent = settings_.pool_pre_ping && now - connection->answered_at() > settings_.pre_ping_after;
+    const auto answered = connection->answered_at();
+    const bool was_silent = settings_.pool_pre_ping && now - answered > settings_.pre_ping_after;
     if (condition == Condition::clean && !waiters_.empty() && (was_silent || may_be_dead(*connection, now))) {
         condition = Condition::suspect;
     }
-    const auto answered = connection->answered_at();
     connections_[slot] = std::move(connection);
     state_.returned(slot, condition, now, actions, answered);
     perform(actions, lock);

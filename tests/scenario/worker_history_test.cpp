@@ -80,7 +80,7 @@ TEST_CASE("a worker adds the history's partitions for a week ahead", "[scenario]
 TEST_CASE("an outcome that the server refuses is replaced, and those beside it are written", "[scenario][history]") {
     const TestDatabase database;
     database.psql(
-        "alter table task_queue.finished_bundles add constraint fk_of_mine check (result::text not like '%refused%');"
+        "alter table task_queue.finished_bundles add constraint ck_of_mine check (result::text not like '%refused%');"
         "select task_queue.enqueue_many('echo', array['{\"n\": 1}', '{\"n\": \"refused\"}', '{\"n\": 3}']::json[])"
     );
     WorkerProcess worker(database.url());

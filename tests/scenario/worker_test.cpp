@@ -139,6 +139,7 @@ TEST_CASE("a cancelled job's program is stopped by the beat that the cancel call
 }
 
 TEST_CASE("a job that reports progress learns that its lease is lost, and is stopped", "[scenario][worker][progress]") {
+    // It reports at a rate, so that some report comes after its lease is lost.
     const Shop shop("trap 'echo told to stop; exit 0' TERM\nwhile :; do echo '{\"progress\": 1}'; sleep 0.1; done\n");
     shop.enqueue("work", 1);
     WorkerProcess worker(shop.database.url(), slow_heart, shop.arguments());

@@ -178,6 +178,7 @@ asio::awaitable<int> watch_batch(db::Session& session, const Global& global, que
 
 int follow_batch(const Config& config, const Global& global, const queue::BatchId& batch) {
     constexpr auto patience = 60s;
+    constexpr auto pause = 200ms;  // between two attempts: nothing tells when a server is back
     std::optional<std::chrono::steady_clock::time_point> lost_at;
     for (;;) {
         try {
@@ -195,7 +196,7 @@ int follow_batch(const Config& config, const Global& global, const queue::BatchI
             if (!lost_at) complain("the database went away; the batch is watched again when it is back");
             if (!lost_at) lost_at = now;
         }
-        std::this_thread::sleep_for(200ms);
+        std::this_thread::sleep_for(pause);
     }
 }
 
