@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <string>
+#include <utility>
 
 namespace {
 
@@ -24,9 +25,20 @@ void log(const std::string& line) {
     if (path != nullptr) std::ofstream(path, std::ios::app) << line << '\n';
 }
 
+std::string on_one_line(std::string text) {
+    std::ranges::replace(text, '\n', ' ');
+    return text;
+}
+
+// A long message is often what a program printed, which says at its end why it failed.
+std::string end_of(const std::string& text) {
+    constexpr std::size_t most = 400;
+    return text.size() <= most ? text : "..." + text.substr(text.size() - most);
+}
+
 // Writes "begin NAME", then "passed" or "failed", to the file named by TASK_WORKER_TEST_LOG; before "failed", a line
-// "at FILE:LINE EXPRESSION" for each check that failed. A test that is skipped has a line "skipped WHY" before
-// "passed". Without that variable, nothing.
+// "at FILE:LINE EXPRESSION; MESSAGE" for each check that failed, with what INFO said. A test that is skipped has a line
+// "skipped WHY" before "passed". Without that variable, nothing.
 class TestLog : public Listener {
 public:
     using Listener::Listener;
@@ -39,11 +51,12 @@ public:
         const auto& result = stats.assertionResult;
         if (!result.isOk()) {
             const auto place = result.getSourceInfo();
-            std::string expression(
-                result.hasExpression() ? result.getExpandedExpression() : std::string(result.getMessage())
-            );
-            std::ranges::replace(expression, '\n', ' ');
-            log("at " + std::string(place.file) + ":" + std::to_string(place.line) + " " + expression.substr(0, 300));
+            const std::string expression =
+                result.hasExpression() ? result.getExpandedExpression() : std::string(result.getMessage());
+            std::string line =
+                std::string(place.file) + ":" + std::to_string(place.line) + " " + expression.substr(0, 300);
+            for (const Catch::MessageInfo& info : stats.infoMessages) line += "; " + end_of(info.message);
+            log("at " + on_one_line(std::move(line)));
         }
         return Listener::assertionEnded(stats);
     }

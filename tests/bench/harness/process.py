@@ -1,6 +1,7 @@
 """Processes: that they end with this one, and what Linux tells of their processor time and memory."""
 
 import os
+import time
 
 _ticks = os.sysconf("SC_CLK_TCK")
 
@@ -16,20 +17,23 @@ def _stat(pid):
 
 
 def cpu_seconds(pid):
-    """User and system time of all its threads."""
-    fields = _stat(pid)
-    return (int(fields[11]) + int(fields[12])) / _ticks
+    """User and system time of all its threads, to the nanosecond: the ticks of /proc are 10 ms."""
+    clock = (~int(pid) << 3) | 2  # clock_getcpuclockid(3), which Python offers for threads alone
+    try:
+        return time.clock_gettime(clock)
+    except OSError as error:
+        raise ProcessLookupError(f"no process {pid}") from error
 
 
 def family_cpu_seconds(pid):
-    """The same of a process, its living children and those that it has waited for."""
-    total = sum(int(field) for field in _stat(pid)[11:15]) / _ticks
+    """The same of a process, its living children and (in ticks) those that it has waited for."""
+    total = cpu_seconds(pid) + sum(int(field) for field in _stat(pid)[13:15]) / _ticks
     with open(f"/proc/{pid}/task/{pid}/children") as file:
         children = file.read().split()
     for child in children:
         try:
             total += cpu_seconds(child)
-        except FileNotFoundError:  # ended meanwhile
+        except ProcessLookupError:  # ended meanwhile
             pass
     return total
 
