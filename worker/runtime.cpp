@@ -1,5 +1,6 @@
 #include "worker/runtime.hpp"
 
+#include "worker/database_log.hpp"
 #include "worker/exit_code.hpp"
 #include "worker/logging.hpp"
 #include "worker/registry.hpp"
@@ -17,6 +18,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace asio = boost::asio;
@@ -45,10 +47,7 @@ Process::Process(const RunRequest& request)
       stopping_(config_.shutdown) {}
 
 db::Hooks Process::hooks() {
-    db::Hooks hooks = metrics_.hooks();
-    hooks.on_notice = [](std::string_view severity, std::string_view message) {
-        log(severity == "WARNING" ? LogLevel::warn : LogLevel::info, message, {{"from", "server"}});
-    };
+    db::Hooks hooks = database_log(config_.database);
     hooks.on_connect = [this](const db::Error* error) {
         if (error == nullptr) {
             connect_trouble_.clear();
@@ -56,17 +55,12 @@ db::Hooks Process::hooks() {
             log_once(connect_trouble_, LogLevel::warn, "cannot connect", {{"error", error->what()}});
         }
     };
-    if (config_.database.echo) {
-        hooks.on_statement = [counted = hooks.on_statement](
-                                 std::string_view statement, std::chrono::nanoseconds took, const db::Error* error
-                             ) {
-            if (counted) counted(statement, took, error);
-            const double ms = std::chrono::duration<double, std::milli>(took).count();
-            Fields fields{{"statement", statement}, {"ms", ms}};
-            if (error != nullptr) fields.emplace_back("sqlstate", error->sqlstate());
-            log(LogLevel::info, "statement", fields);
-        };
-    }
+    hooks.on_statement = [logged = std::move(hooks.on_statement), counted = metrics_.hooks().on_statement](
+                             std::string_view statement, std::chrono::nanoseconds took, const db::Error* error
+                         ) {
+        counted(statement, took, error);
+        if (logged) logged(statement, took, error);
+    };
     return hooks;
 }
 

@@ -2,6 +2,7 @@
 
 #include "db/catalogue.hpp"
 #include "db/connection.hpp"
+#include "worker/database_log.hpp"
 #include "worker/direct_connection.hpp"
 #include "worker/exit_code.hpp"
 #include "worker/logging.hpp"
@@ -18,6 +19,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <memory>
 #include <optional>
 
 namespace asio = boost::asio;
@@ -73,7 +75,8 @@ asio::awaitable<void> migrate(const Config& config) {
     // A migration may take as long as it takes.
     db::ConnectionSettings settings = direct_connection(config.database);
     settings.statement_timeout = 0ms;
-    db::Session session(co_await db::Connection::open(co_await asio::this_coro::executor, std::move(settings)));
+    const auto hooks = std::make_shared<const db::Hooks>(database_log(config.database));
+    db::Session session(co_await db::Connection::open(co_await asio::this_coro::executor, std::move(settings), hooks));
     co_await db::migrate_up(session, {}, [](const db::Migration& migration) {
         log(LogLevel::info, "migrating", {{"migration", migration.name}});
     });

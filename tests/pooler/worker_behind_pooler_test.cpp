@@ -163,6 +163,10 @@ TEST_CASE("a pooler that is not configured is named, whether it passes start-up 
         const PgBouncer narrow(server_folder(), {.pool_size = 1, .more = "ignore_startup_parameters = options\n"});
         is_named(check(narrow, {}));
         is_named(check(narrow, {}));
+        const std::vector<std::string> list{TASK_WORKER_BINARY, "batch", "list"};
+        const Process::Environment environment{{"DATABASE_URL", narrow.url(test.database.name())}};
+        run_command({.words = list, .environment = environment, .folder = "/"});  // who prepares first, goes through
+        is_named(run_command({.words = list, .environment = environment, .folder = "/"}));
         Process worker(
             TASK_WORKER_BINARY,
             {"run"},

@@ -69,6 +69,43 @@ TEST_CASE("statement_timeout: a migration may take longer", "[worker][cli][scena
     CHECK(database.value("select to_regclass('task_queue.bundles') is not null") == "t");
 }
 
+TEST_CASE(
+    "echo and the server's notices: those of migrations, and of commands, too", "[worker][cli][scenario][setting]"
+) {
+    const TestDatabase database(TestDatabase::Content::empty);
+    database.psql(
+        "create function warn() returns event_trigger language plpgsql as "
+        "$$ begin raise warning 'mind the gap'; end $$"
+    );
+    database.psql("create event trigger warn on ddl_command_end execute function warn()");
+    const Process::Environment environment{
+        {"DATABASE_URL", database.url()},
+        {"DB_ECHO", "true"},
+        {"TASK_WORKER_HTTP_LISTEN", "127.0.0.1:0"},
+        {"TASK_WORKER_MIGRATE_ON_START", "true"},
+    };
+    const auto command = [&](std::vector<std::string> words) {
+        words.insert(words.begin(), TASK_WORKER_BINARY);
+        const Finished done = run_command({.words = words, .environment = environment, .folder = "/"});
+        INFO(done.errors);
+        CHECK(done.code == 0);
+        return done;
+    };
+    SECTION("by migrate up") {
+        const Finished done = command({"migrate", "up"});
+        CHECK(holds(done.errors, "mind the gap"));
+        CHECK(holds(done.errors, "\"statement\":\"write_ledger\""));
+        CHECK(holds(command({"batch", "list"}).errors, "\"statement\":\"list_batches\""));
+    }
+    SECTION("of a worker that starts") {
+        Process worker(TASK_WORKER_BINARY, {"run"}, environment);
+        CHECK(holds(worker.wait_for_line("mind the gap"), "\"from\":\"server\""));
+        worker.wait_for_line("\"statement\":\"write_ledger\"");
+        worker.signal(SIGTERM);
+        CHECK(worker.wait_exit() == 0);
+    }
+}
+
 TEST_CASE("migrate sql prints what migrate up does", "[worker][cli][scenario]") {
     const TestDatabase database(TestDatabase::Content::empty);
     const Shell shell(database.url());

@@ -3,8 +3,10 @@
 #include "db/connection.hpp"
 #include "db/migrations.hpp"
 #include "worker/cli/errors.hpp"
+#include "worker/database_log.hpp"
 #include "worker/direct_connection.hpp"
 #include "worker/embedded_postgres.hpp"
+#include "worker/logging.hpp"
 #include "worker/startup.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -29,9 +31,10 @@ db::ConnectionSettings connection_settings(const Config& config, Visit visit) {
 }
 
 asio::awaitable<int> visit_database(
-    asio::io_context& context, const db::ConnectionSettings& settings, Visit visit, const SessionFunction& function
+    asio::io_context& context, const Config& config, Visit visit, const SessionFunction& function
 ) {
-    auto connection = co_await db::Connection::open(context.get_executor(), settings);
+    const auto hooks = std::make_shared<const db::Hooks>(database_log(config.database));
+    auto connection = co_await db::Connection::open(context.get_executor(), connection_settings(config, visit), hooks);
     db::Session session(std::move(connection));
     if (visit.needs_schema) co_await check_schema(session);
     const int code = co_await function(session);
@@ -89,13 +92,13 @@ LoadedConfig load(const Global& global) {
 }
 
 int with_session(const Config& config, Visit visit, const SessionFunction& function) {
-    const db::ConnectionSettings settings = connection_settings(config, visit);
+    set_up_logging(config.log);
     std::exception_ptr failure;
     int code = exit_ok;
     asio::io_context context(1);
     asio::co_spawn(
         context,
-        visit_database(context, settings, visit, function),
+        visit_database(context, config, visit, function),
         [&](std::exception_ptr error, int returned) {
             failure = std::move(error);
             code = returned;

@@ -1,6 +1,7 @@
 #include "worker/cli/errors.hpp"
 
 #include "db/error.hpp"
+#include "worker/startup.hpp"
 
 #include <fmt/format.h>
 
@@ -66,6 +67,8 @@ Ending describe_database_failure(const db::Error& error) {
     if (state == "42501") {
         return {exit_failed, words + ": log in as a member of task_worker_app, or of task_worker_owner to migrate"};
     }
+    // What one client prepared on a server's connection, another met there.
+    if (state == "42P05" || state == "26000") return {exit_usage, words + ": " + pooler_trouble()};
     if (state == "57014") return {exit_failed, words + ": raise database.statement_timeout if it should take so long"};
     // Arguments: 22 and 23 by their values, 54 by their size. 55: right in itself, but not in this state.
     const bool bad_argument = error.is_data_error() || state.starts_with("54") || error.kind() == db::ErrorKind::usage;

@@ -1,0 +1,27 @@
+#include "worker/database_log.hpp"
+
+#include "db/error.hpp"
+#include "worker/logging.hpp"
+
+#include <chrono>
+#include <string_view>
+
+namespace worker {
+
+db::Hooks database_log(const DatabaseConfig& database) {
+    db::Hooks hooks;
+    hooks.on_notice = [](std::string_view severity, std::string_view message) {
+        log(severity == "WARNING" ? LogLevel::warn : LogLevel::info, message, {{"from", "server"}});
+    };
+    if (database.echo) {
+        hooks.on_statement = [](std::string_view statement, std::chrono::nanoseconds took, const db::Error* error) {
+            const double ms = std::chrono::duration<double, std::milli>(took).count();
+            Fields fields{{"statement", statement}, {"ms", ms}};
+            if (error != nullptr) fields.emplace_back("sqlstate", error->sqlstate());
+            log(LogLevel::info, "statement", fields);
+        };
+    }
+    return hooks;
+}
+
+}  // namespace worker
