@@ -11,8 +11,12 @@ std::string limit_name(const Budget& budget) {
     return budget.limit_is_configured ? "database.max_connections" : "the server's max_connections";
 }
 
-// Which pool to lower, and by how much.
-std::string smaller_pools(const Budget& budget) {
+// Which number to lower, and by how much.
+std::string what_to_lower(const Budget& budget) {
+    if (budget.is_pooled) {
+        return "lower other_connections, if the pooler and the other services really open less, or let workers that "
+               "do not yet go through the pooler";
+    }
     constexpr int outside_pool = 2;  // control and LISTEN
     const int pooled = budget.own - outside_pool;
     if (pooled > budget.overrun()) {
@@ -36,6 +40,7 @@ std::string row(std::string_view name, int number, std::size_t width) {
 Budget add_up(const BudgetRequest& request) {
     Budget budget;
     budget.workers = static_cast<int>(request.workers.size());
+    budget.is_pooled = request.is_pooled;
     budget.other = request.other_connections;
     budget.reserved = request.reserved_connections;
     for (const BudgetRequest::Member& worker : request.workers) {
@@ -59,8 +64,9 @@ std::string verdict(const Budget& budget) {
                std::to_string(budget.limit - budget.total) + " to spare";
     }
     return "overruns " + limit + " by " + std::to_string(budget.overrun()) + ": " + std::to_string(budget.total) +
-           " claimed; " + smaller_pools(budget) + ", or raise " + limit_name(budget) + " to " +
-           std::to_string(budget.total) + ", or put a PgBouncer between (database.pooler: transaction)";
+           " claimed; " + what_to_lower(budget) + ", or raise " + limit_name(budget) + " to " +
+           std::to_string(budget.total) +
+           (budget.is_pooled ? "" : ", or put a PgBouncer between (database.pooler: transaction)");
 }
 
 std::string to_text(const Budget& budget) {

@@ -26,6 +26,7 @@ struct BudgetRequest {
     int reserved_connections = 0;         // superuser_reserved_connections and reserved_connections of the server
     int server_max_connections = 0;       // max_connections of the server
     std::optional<int> configured_max{};  // database.max_connections: claim less than the server allows
+    bool is_pooled = false;               // who asks is behind a pooler: what its pool opens does not count
 };
 
 struct Budget {
@@ -37,6 +38,7 @@ struct Budget {
     int total = 0;
     int limit = 0;  // the lesser of the server's and the configured maximum
     bool limit_is_configured = false;
+    bool is_pooled = false;
     int workers = 0;  // how many
     int own = 0;      // connections of the worker that asks; 0 when it is not among the members
     int other = 0;

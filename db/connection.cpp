@@ -84,7 +84,8 @@ asio::awaitable<void> Connection::connect() {
             pg_.get(),
             [](void* hooks, const PGresult* notice) {
                 const auto& on_notice = static_cast<const Hooks*>(hooks)->on_notice;
-                if (on_notice) on_notice(field_of(notice, PG_DIAG_SEVERITY), field_of(notice, PG_DIAG_MESSAGE_PRIMARY));
+                if (!on_notice) return;
+                on_notice(field_of(notice, PG_DIAG_SEVERITY_NONLOCALIZED), field_of(notice, PG_DIAG_MESSAGE_PRIMARY));
             },
             const_cast<Hooks*>(hooks_ ? hooks_.get() : &no_hooks())
         );

@@ -102,7 +102,7 @@ public:
     boost::asio::any_io_executor executor() const { return wait_.executor(); }
     const ConnectionSettings& settings() const { return settings_; }
 
-    // For db::pipelined: while gathering, statements wait for each other (db/pipeline.cpp).
+    // For db::pipelined: while gathering, statements wait for each other (db/gather.cpp).
     class Gather;
     Gather* gather = nullptr;
 

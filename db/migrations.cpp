@@ -19,6 +19,17 @@ const Statement lock_migrations_sql{"lock_migrations", R"sql(
     select pg_advisory_xact_lock(7105131202611211)
 )sql"};
 
+// Until the end of the transaction, so that what a member of the owner's role creates is the owner's: where that role
+// exists (deploy/roles.sql), may create here, and the schema is not another's already.
+const Statement become_owner_sql{"become_owner", R"sql(
+    select set_config('role', rolname, true)
+    from pg_roles r
+    where rolname = 'task_worker_owner'
+        and pg_has_role(r.oid, 'member')
+        and has_database_privilege(r.oid, current_database(), 'create')
+        and not exists (select from pg_namespace where nspname = 'task_queue' and nspowner <> r.oid)
+)sql"};
+
 const Statement create_ledger_sql{"create_ledger", R"sql(
     create table if not exists task_queue.migrations (
         version integer not null,
@@ -87,6 +98,7 @@ asio::awaitable<std::map<int, Applied>> read_ledger(Session& session) {
 // One step in a transaction of its own, under the lock. Answers false when there is nothing left to do.
 asio::awaitable<bool> step_up(Session& session, int to, const OnStep& on_step) {
     co_await session.execute(lock_migrations_sql);
+    co_await session.execute(become_owner_sql);
     const std::map<int, Applied> ledger = co_await read_ledger(session);
     if (ledger.empty()) {
         co_await session.execute(create_schema_sql);
@@ -106,6 +118,7 @@ asio::awaitable<bool> step_up(Session& session, int to, const OnStep& on_step) {
 
 asio::awaitable<bool> step_down(Session& session, std::optional<int> to, const OnStep& on_step) {
     co_await session.execute(lock_migrations_sql);
+    co_await session.execute(become_owner_sql);
     const std::map<int, Applied> ledger = co_await read_ledger(session);
     if (ledger.empty() || ledger.rbegin()->first <= to.value_or(0)) co_return false;
     const int version = ledger.rbegin()->first;

@@ -1,6 +1,7 @@
 #pragma once
 
-// Settings of the database layer, as plain data. worker/config fills them; defaults are those of docs/configuration.
+// Settings of the database layer, as plain data. worker/config fills them; defaults are those of
+// worker/config_keys.cpp.
 
 #include <chrono>
 #include <functional>

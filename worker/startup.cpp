@@ -173,6 +173,7 @@ asio::awaitable<db::Budget> read_budget(db::Session& session, const Config& conf
     request.reserved_connections = limits.reserved_connections;
     request.server_max_connections = limits.max_connections;
     request.configured_max = config.database.max_connections;
+    request.is_pooled = config.database.connection.pooler != db::Pooler::none;
     co_return db::add_up(request);
 }
 

@@ -5,6 +5,7 @@
 create table task_queue.limits (
     name text not null,
     value bigint not null,
+    created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     constraint pk_limits primary key (name),
     -- Args up to 8 kB are never looked at, so that a small job costs no look-up.

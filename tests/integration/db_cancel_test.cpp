@@ -91,6 +91,41 @@ TEST_CASE("a pool that is full opens none before the server let go of a cancelle
     });
 }
 
+TEST_CASE("the end of a pool does not wait for the answer to a request to cancel", "[db][pool][deadline]") {
+    SilenceBed bed;
+    asio::io_context context;
+    db::ConnectionSettings through = bed.through();
+    through.statement_timeout = 60s;
+    db::Pool pool(context.get_executor(), through, {});
+    run(context, [&]() -> awaitable<> {
+        bool ended = false;
+        const auto work = [&]() -> awaitable<> {
+            db::Session session = co_await pool.checkout();
+            co_await failure_of([&] { return session.execute(sleep_sql); });
+            ended = true;
+        };
+        asio::steady_timer timer(context);
+        const auto until = [&](auto holds) -> awaitable<> {
+            while (!holds()) {
+                timer.expires_after(1ms);
+                co_await timer.async_wait(asio::use_awaitable);
+            }
+        };
+        asio::cancellation_signal signal;
+        asio::co_spawn(context, work(), asio::bind_cancellation_slot(signal.slot(), asio::detached));
+        co_await until([&] { return asleep(bed.database) == 1; });
+        bed.network.black_hole();  // the request to cancel lasts for 2 s
+        signal.emit(asio::cancellation_type::terminal);
+        co_await until([&] { return ended; });
+        CHECK(pool.stats().checked_out == 1);
+        co_await pool.drain(std::chrono::steady_clock::now() + 60s);
+    });
+    context.restart();
+    context.run_for(1500ms);
+    CHECK(context.stopped());  // for want of work
+    CHECK(closed(pool.stats(), db::CloseReason::dirty) == 1);
+}
+
 TEST_CASE("a cancel that nobody answers holds nobody up", "[db][deadline]") {
     SilenceBed bed;
     with_session(bed.database, [&](db::Session& other) -> awaitable<> {

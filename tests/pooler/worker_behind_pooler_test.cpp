@@ -132,6 +132,12 @@ TEST_CASE("what workers open at a pooler does not count against the server", "[p
         test.database.value("select sum(connections) from task_queue.workers where dead_at is null") ==
         (direct ? "3" : "0")
     );
+    environment["DB_OTHER_CONNECTIONS"] = "40";
+    environment["DATABASE_URL"] = test.url();
+    const Finished check =
+        run_command({.words = {TASK_WORKER_BINARY, "check"}, .environment = environment, .folder = "/"});
+    CHECK(check.code == 5);
+    CHECK_THAT(check.errors, Contains("lower database.other_connections") && !Contains("PgBouncer"));
 }
 
 TEST_CASE("a pooler that is not configured is named, whether it passes start-up options on or not", "[pooler]") {

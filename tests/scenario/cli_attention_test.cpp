@@ -11,25 +11,13 @@
 
 using namespace tests;
 
-namespace {
-
-// Waits until a query answers `wanted`: what is awaited here is a commit of another process.
-void await(const TestDatabase& database, const std::string& sql, const std::string& wanted) {
-    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(40);
-    while (database.value(sql) != wanted) {
-        if (std::chrono::steady_clock::now() > limit) throw std::runtime_error("never came true: " + sql);
-    }
-}
-
-}  // namespace
-
 TEST_CASE("batch and job say that no live worker has a handler for a kind", "[worker][cli][scenario]") {
     const TestDatabase database;
     const Shell shell(database.url());
     const WorkerProcess worker(database.url());
     const std::string text = "no live worker has a handler for `mystery`";
     REQUIRE(shell.run({"enqueue", "mystery", "--new-kind", "--batch", "b", "--args", "{}"}).code == 0);
-    await(database, "select state from task_queue.jobs", "scheduled");  // put off by the worker
+    database.await("select state from task_queue.jobs", "scheduled");  // put off by the worker
     const Finished batch = shell.run({"batch", "show", "b"});
     INFO(batch.output);
     CHECK(holds(batch.output, "attention  " + text));

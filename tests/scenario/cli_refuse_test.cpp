@@ -77,16 +77,28 @@ TEST_CASE("commands name a wrong password without showing it", "[worker][cli][sc
     database.psql("select pg_reload_conf(); drop owned by cli_test_user; drop role cli_test_user");
 }
 
-TEST_CASE("commands refuse a missing, older or newer schema with exit code 4", "[worker][cli][scenario]") {
+TEST_CASE(
+    "commands, and workers, refuse a missing, older or newer schema with exit code 4", "[worker][cli][scenario]"
+) {
     const TestDatabase database(TestDatabase::Content::empty);
     const Shell shell(database.url());
+    const auto refuses_to_run = [&](const std::string& text) {
+        const Finished finished = shell.run({"run"});
+        CHECK(finished.code == 4);
+        CHECK(holds(finished.errors, text));
+    };
     shell.refuses({"enqueue", "echo"}, 4, "task-worker migrate up");
+    refuses_to_run("task-worker migrate up");
+    CHECK(database.value("select to_regnamespace('task_queue') is null") == "t");
     REQUIRE(shell.run({"migrate", "up", "--to", "1"}).code == 0);
     shell.refuses({"enqueue", "echo"}, 4, "older than this task-worker");
+    refuses_to_run("older than this task-worker");
+    CHECK(database.value("select max(version) from task_queue.migrations") == "1");
     REQUIRE(shell.run({"migrate", "up"}).code == 0);
     CHECK(shell.run({"enqueue", "echo"}).code == 0);
     database.psql("insert into task_queue.migrations (version, name, checksum) values (9999, '9999_later', 'x')");
     shell.refuses({"enqueue", "echo"}, 4, "newer than this task-worker");
+    refuses_to_run("newer than this task-worker");
     shell.refuses({"migrate", "up"}, 4, "newer than this task-worker");
     CHECK(holds(shell.run({"migrate", "status"}).output, "applied by a newer task-worker"));
 }

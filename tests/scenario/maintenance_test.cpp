@@ -11,19 +11,6 @@
 using namespace tests;
 using namespace std::chrono_literals;
 
-namespace {
-
-void await(const TestDatabase& database, const std::string& query, const std::string& wanted) {
-    const auto limit = std::chrono::steady_clock::now() + 40s;
-    std::string last;
-    while ((last = database.value(query)) != wanted) {
-        if (std::chrono::steady_clock::now() > limit)
-            throw std::runtime_error("never came true: " + query + ": " + last);
-    }
-}
-
-}  // namespace
-
 TEST_CASE("thousands of old dead letters, keys and batches are pruned without a pause", "[scenario][maintenance]") {
     const TestDatabase database;
     database.psql(R"sql(
@@ -35,8 +22,7 @@ TEST_CASE("thousands of old dead letters, keys and batches are pruned without a 
         select md5(n::text)::uuid, 'finished', now() - interval '8 days' from generate_series(1, 10000) n;
     )sql");
     const WorkerProcess worker(database.url());
-    await(
-        database,
+    database.await(
         "select (select count(*) from task_queue.dead_jobs) + (select count(*) from task_queue.enqueue_keys) + "
         "(select count(*) from task_queue.batches)",
         "0"
@@ -53,9 +39,9 @@ TEST_CASE("a batch that a client holds keeps no other from being counted", "[sce
     OpenTransaction holder(database);
     holder.execute("select from task_queue.batches where id = md5('held')::uuid for update");
     const WorkerProcess worker(database.url());
-    await(database, "select state from task_queue.batches where id = md5('other')::uuid", "finished");
+    database.await("select state from task_queue.batches where id = md5('other')::uuid", "finished");
     holder.rollback();
-    await(database, "select state from task_queue.batches where id = md5('held')::uuid", "finished");
+    database.await("select state from task_queue.batches where id = md5('held')::uuid", "finished");
 }
 
 TEST_CASE("a cancelled batch of many rows is emptied while other work goes on", "[scenario][maintenance][batch]") {
@@ -67,5 +53,5 @@ TEST_CASE("a cancelled batch of many rows is emptied while other work goes on", 
         select task_queue.cancel_batch(md5('b')::uuid);
     )sql");
     const WorkerProcess worker(database.url());
-    await(database, "select state || ' ' || cancelled from task_queue.batches", "finished 30000");
+    database.await("select state || ' ' || cancelled from task_queue.batches", "finished 30000");
 }

@@ -20,10 +20,12 @@ struct Outside {
 
     Outside() { cmake({"--install", TASK_WORKER_BUILD_DIR, "--prefix", prefix}); }
 
-    void cmake(std::vector<std::string> words) const {
+    Finished try_cmake(std::vector<std::string> words) const {
         words.insert(words.begin(), {"/usr/bin/env", "cmake"});
-        const Finished done =
-            run_command({.words = std::move(words), .folder = folder.path(), .limit = std::chrono::seconds(600)});
+        return run_command({.words = std::move(words), .folder = folder.path(), .limit = std::chrono::seconds(600)});
+    }
+    void cmake(std::vector<std::string> words) const {
+        const Finished done = try_cmake(std::move(words));
         INFO(done.output << done.errors);
         REQUIRE(done.code == 0);
     }
@@ -56,6 +58,38 @@ TEST_CASE("a program outside takes the pool alone, without the other rooms' pack
     INFO(finished.errors);
     CHECK(finished.code == 0);
     CHECK(finished.output == "42\n4\n2 checkouts on 1 connections\n");
+}
+TEST_CASE("a project outside is told which component, or which package, is missing", "[scenario][outside]") {
+    const Outside outside;
+    const auto configure = [&](const std::string& component, const std::string& absent) {
+        outside.folder.write(
+            "CMakeLists.txt",
+            "cmake_minimum_required(VERSION 3.25)\nproject(outside LANGUAGES CXX)\n"
+            "find_package(task-worker REQUIRED COMPONENTS " +
+                component + ")\n"
+        );
+        std::filesystem::remove_all(outside.build);
+        return outside.try_cmake({
+            "-S",
+            outside.folder.path(),
+            "-B",
+            outside.build,
+            "-G",
+            "Ninja",
+            "-DCMAKE_PREFIX_PATH=" + outside.prefix,
+            "-DCMAKE_CXX_COMPILER=" TASK_WORKER_COMPILER,
+            "-DCMAKE_DISABLE_FIND_PACKAGE_" + absent + "=TRUE",
+        });
+    };
+    CHECK(configure("db", "spdlog").code == 0);
+    const Finished unknown = configure("turbine", "nothing");
+    INFO(unknown.errors);
+    CHECK(unknown.code == 1);
+    CHECK(unknown.errors.find("turbine") != std::string::npos);
+    const Finished without = configure("jobs", "spdlog");
+    INFO(without.errors);
+    CHECK(without.code == 1);
+    CHECK(without.errors.find("spdlog") != std::string::npos);
 }
 
 TEST_CASE("a program outside links the installed package and runs handlers of its own", "[scenario][outside]") {

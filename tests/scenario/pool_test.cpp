@@ -30,13 +30,6 @@ Process::Environment patient(Process::Environment environment = {}) {
     return environment;
 }
 
-void await(const TestDatabase& database, const std::string& sql, const std::string& wanted) {
-    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-    while (database.value(sql) != wanted) {
-        if (std::chrono::steady_clock::now() > limit) throw std::runtime_error("never came true: " + sql);
-    }
-}
-
 const std::string listening =
     "select count(*) from pg_stat_activity where datname = current_database() and query ilike 'listen%'";
 const std::string hungry = "select bool_and(hungry) from task_queue.workers where dead_at is null";
@@ -120,7 +113,7 @@ TEST_CASE("echo: every statement is logged with its duration, and no parameter",
     const TestDatabase database;
     WorkerProcess worker(database.url(), {{"DB_ECHO", "true"}});
     database.psql("select task_queue.enqueue('echo', '{\"token\": \"hunter2\"}')");
-    await(database, finished, "1");
+    database.await(finished, "1");
     const std::string line = worker.wait_for_line("\"statement\":\"claim_bundles\"");
     CHECK_THAT(line, Contains("\"ms\":"));
     CHECK_THAT(worker.output(), !Contains("hunter2") && !Contains("select "));
@@ -130,22 +123,22 @@ TEST_CASE("echo: without it no statement is logged", "[scenario][pool][setting]"
     const TestDatabase database;
     const WorkerProcess worker(database.url());
     database.psql("select task_queue.enqueue('echo', '{}')");
-    await(database, finished, "1");
+    database.await(finished, "1");
     CHECK_THAT(worker.output(), !Contains("\"statement\":\"claim_bundles\"") && !Contains("\"ms\":"));
 }
 
 TEST_CASE("a worker whose listening connection is cut listens again, and hears", "[scenario][pool]") {
     const TestDatabase database;
     WorkerProcess worker(database.url(), patient());
-    await(database, listening, "1");
+    database.await(listening, "1");
     database.psql(
         "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and query ilike "
         "'listen%'"
     );
     worker.wait_for_line("listening again");
-    await(database, hungry, "t");
+    database.await(hungry, "t");
     database.psql("select task_queue.enqueue('noop', '{}')");
-    await(database, finished, "1");
+    database.await(finished, "1");
 }
 
 TEST_CASE("direct_url: behind a pooler it is what LISTEN goes through", "[scenario][pool][setting]") {
@@ -153,15 +146,15 @@ TEST_CASE("direct_url: behind a pooler it is what LISTEN goes through", "[scenar
     Process::Environment environment = patient({{"DB_POOLER", "transaction"}});
     {
         const WorkerProcess without(database.url(), environment);
-        await(database, hungry, "t");
+        database.await(hungry, "t");
         CHECK(database.value(listening) == "0");
     }
     environment["DATABASE_DIRECT_URL"] = database.url() + "?application_name=direct-way";
     const WorkerProcess worker(database.url(), environment);
-    await(database, listening + " and application_name = 'direct-way'", "1");
-    await(database, hungry, "t");
+    database.await(listening + " and application_name = 'direct-way'", "1");
+    database.await(hungry, "t");
     database.psql("select task_queue.enqueue('noop', '{}')");
-    await(database, finished, "1");
+    database.await(finished, "1");
 }
 
 TEST_CASE("check shows what the fleet claims and whether one more fits, as a table and as JSON", "[scenario][pool]") {
@@ -191,5 +184,6 @@ TEST_CASE("check shows what the fleet claims and whether one more fits, as a tab
     const Finished overruns = check("19", {"--json"});
     CHECK(overruns.code == 5);
     CHECK_THAT(overruns.output, Contains("pid " + std::to_string(worker.pid()) + "\", \"connections\": 8}"));
+    CHECK_THAT(overruns.output, Contains("lower database.pool_size") && Contains("put a PgBouncer between"));
     CHECK_THAT(overruns.output, Contains("\"claimed\": 12, \"limit\": 19, \"next_worker\": 8, \"fits\": false"));
 }

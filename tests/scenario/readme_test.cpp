@@ -56,12 +56,6 @@ struct Office {
             .folder = folder.path()
         };
     }
-    void await(const std::string& sql, const std::string& wanted) const {
-        const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(40);
-        while (database.value(sql) != wanted) {
-            if (std::chrono::steady_clock::now() > limit) throw std::runtime_error("never came true: " + sql);
-        }
-    }
 };
 
 }  // namespace
@@ -88,7 +82,7 @@ TEST_CASE("the commands of README work", "[scenario][readme]") {
     }
     CHECK(lines >= 9);
     const std::string sent = "kind = 'send-receipt' and state = 'completed'";
-    office.await("select count(*) from task_queue.jobs where " + sent, "3");
+    office.database.await("select count(*) from task_queue.jobs where " + sent, "3");
     CHECK(
         office.database.value(
             "select count(*) from task_queue.jobs j, task_queue.job(j.id) d where j.kind = 'send-receipt' "

@@ -10,19 +10,6 @@
 using namespace tests;
 using namespace std::chrono_literals;
 
-namespace {
-
-void await(const TestDatabase& database, const std::string& query, const std::string& wanted) {
-    const auto limit = std::chrono::steady_clock::now() + 60s;
-    std::string last;
-    while ((last = database.value(query)) != wanted) {
-        if (std::chrono::steady_clock::now() > limit)
-            throw std::runtime_error("never came true: " + query + ": " + last);
-    }
-}
-
-}  // namespace
-
 TEST_CASE(
     "a reader of the history keeps no job waiting, and old history goes when it has read", "[scenario][history]"
 ) {
@@ -44,10 +31,10 @@ TEST_CASE(
         "'00000000-0000-0000-0000-000000000001');"
         "select task_queue.seal_batch('00000000-0000-0000-0000-000000000001')"
     );
-    await(database, "select state from task_queue.batches", "finished");
+    database.await("select state from task_queue.batches", "finished");
     CHECK(database.value(old) == "f");
     reader.rollback();
-    await(database, old, "t");
+    database.await(old, "t");
 }
 
 TEST_CASE("without retention there is no history of what anybody cancels", "[scenario][history]") {
@@ -72,8 +59,8 @@ TEST_CASE("a worker adds the history's partitions for a week ahead", "[scenario]
     // A result is written before there is a partition for it: it waits for one.
     const std::string id = database.value("select task_queue.enqueue('echo', '{\"a\": 1}')");
     const WorkerProcess worker(database.url());
-    await(database, ahead, all);
-    await(database, "select state from task_queue.job(" + id + ")", "completed");
+    database.await(ahead, all);
+    database.await("select state from task_queue.job(" + id + ")", "completed");
     CHECK(database.value("select count(*) from task_queue.dead_jobs") == "0");
 }
 
@@ -85,10 +72,8 @@ TEST_CASE("an outcome that the server refuses is replaced, and those beside it a
     );
     WorkerProcess worker(database.url());
     worker.wait_for_line("an outcome could not be written");
-    await(database, "select count(*) from task_queue.jobs where state = 'completed'", "2");
-    await(
-        database,
-        "select error from task_queue.dead_jobs",
-        "the outcome could not be written; the worker's log says why"
+    database.await("select count(*) from task_queue.jobs where state = 'completed'", "2");
+    database.await(
+        "select error from task_queue.dead_jobs", "the outcome could not be written; the worker's log says why"
     );
 }

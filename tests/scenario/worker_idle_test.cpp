@@ -29,23 +29,14 @@ Process::Environment asleep(Process::Environment more = {}) {
     return more;
 }
 
-void await(const TestDatabase& database, const std::string& query, const std::string& wanted) {
-    const auto limit = std::chrono::steady_clock::now() + 30s;
-    std::string last;
-    while ((last = database.value(query)) != wanted) {
-        if (std::chrono::steady_clock::now() > limit)
-            throw std::runtime_error("never came true: " + query + ": " + last);
-    }
-}
-
 // Since a second after the last job the workers trust what they hear. On a slow machine a test may begin too early, and
 // then shows nothing.
 void await_sleep(const TestDatabase& database) {
     // The second beat is the first after it listens.
-    await(database, "select bool_and(hungry and beat > 1) from task_queue.workers where dead_at is null", "t");
-    await(database, "select count(*) from task_queue.jobs where state = 'running'", "0");
+    database.await("select bool_and(hungry and beat > 1) from task_queue.workers where dead_at is null", "t");
+    database.await("select count(*) from task_queue.jobs where state = 'running'", "0");
     const std::string now = database.value("select clock_timestamp()");
-    await(database, "select clock_timestamp() > '" + now + "'::timestamptz + interval '1500 ms'", "t");
+    database.await("select clock_timestamp() > '" + now + "'::timestamptz + interval '1500 ms'", "t");
 }
 
 void forget_late_commits(const TestDatabase& database) {
@@ -93,7 +84,7 @@ TEST_CASE("a sleeping worker hears of a job by the notification alone", "[scenar
     const WorkerProcess worker(database.url(), asleep());
     await_sleep(database);
     database.psql("select task_queue.enqueue('noop')");
-    await(database, completed, "1");
+    database.await(completed, "1");
 }
 
 TEST_CASE("a worker whose claim failed does not forget what it was woken for", "[scenario][idle]") {
@@ -111,7 +102,7 @@ TEST_CASE("a worker whose claim failed does not forget what it was woken for", "
     database.psql("select task_queue.enqueue('noop')");
     worker.wait_for_line("claiming and writing failed");
     database.psql("truncate public.refusing");
-    await(database, completed, "1");
+    database.await(completed, "1");
 }
 
 TEST_CASE("a job whose enqueue notified nobody waits for the leader's next look", "[scenario][idle]") {
@@ -123,7 +114,7 @@ TEST_CASE("a job whose enqueue notified nobody waits for the leader's next look"
         "update task_queue.workers set hungry = false; select task_queue.enqueue('noop'); "
         "update task_queue.workers set hungry = true"
     );
-    await(database, completed, "1");
+    database.await(completed, "1");
 }
 
 TEST_CASE("a sleeping worker notices a queue that is added, paused and resumed", "[scenario][idle][queue]") {
@@ -133,15 +124,15 @@ TEST_CASE("a sleeping worker notices a queue that is added, paused and resumed",
     await_sleep(database);
     database.psql("insert into task_queue.queues (name) values ('added')");
     database.psql("select task_queue.enqueue('noop', '{}', queue => 'added')");
-    await(database, completed, "1");
+    database.await(completed, "1");
     database.psql("update task_queue.queues set paused = true where name = 'added'");
     database.psql("select task_queue.enqueue('noop', '{}', queue => 'added')");
     database.psql("select task_queue.enqueue('noop')");
-    await(database, completed, "2");
+    database.await(completed, "2");
     CHECK(database.value("select string_agg(queue, ',') from task_queue.jobs where state = 'available'") == "added");
     await_sleep(database);
     database.psql("update task_queue.queues set paused = false");
-    await(database, completed, "3");
+    database.await(completed, "3");
 }
 
 TEST_CASE("a redriven job starts without waiting for a poll", "[scenario][idle]") {
@@ -159,7 +150,7 @@ TEST_CASE("a redriven job starts without waiting for a poll", "[scenario][idle]"
     });
     INFO(redriven.errors);
     CHECK(redriven.code == 0);
-    await(database, completed, "1");
+    database.await(completed, "1");
 }
 
 TEST_CASE("another worker leads soon after the leader was killed, and starts what is due", "[scenario][idle]") {
@@ -172,7 +163,7 @@ TEST_CASE("another worker leads soon after the leader was killed, and starts wha
     leader.wait_exit();
     const auto since = std::chrono::steady_clock::now();
     database.psql("select task_queue.enqueue('noop', '{}', delay => '100 ms')");
-    await(database, completed, "1");
+    database.await(completed, "1");
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - since;
     fmt::print("leader killed: a scheduled job had run {:.1f} s later\n", took.count());
     CHECK(database.value("select worker_id from task_queue.leaders") == "2");

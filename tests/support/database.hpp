@@ -49,6 +49,7 @@ public:
     TextRows psql(const std::string& sql) const { return tests::psql(url_, sql); }
     // The one value of the one row.
     std::string value(const std::string& sql) const;
+    void await(const std::string& sql, const std::string& wanted) const { await_value(url_, sql, wanted); }
 
 private:
     std::string name_;

@@ -73,11 +73,7 @@ std::string FaultBed::value(const std::string& query) const {
 }
 
 void FaultBed::await(const std::string& query, const std::string& wanted) const {
-    const Time limit = now() + patience;
-    std::string last;
-    while ((last = value(query)) != wanted) {
-        if (now() > limit) throw std::runtime_error("never came true: " + query + " is " + last + ", not " + wanted);
-    }
+    await_value(url_, query, wanted, patience);
 }
 
 void FaultBed::await_running() const {

@@ -58,8 +58,7 @@ std::string LedgerBed::enqueue(const std::string& args, const std::string& rest,
 }
 
 void LedgerBed::await(const std::string& query, const std::string& wanted) const {
-    std::string last;
-    await_condition([&] { return (last = value(query)) == wanted; }, query + " is " + wanted);
+    database_.await(query, wanted);
 }
 
 void LedgerBed::await_state(const std::string& job, const std::string& state) const {

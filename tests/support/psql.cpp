@@ -25,4 +25,16 @@ TextRows psql(const std::string& url, const std::string& sql) {
     return rows;
 }
 
+void await_value(
+    const std::string& url, const std::string& sql, const std::string& wanted, std::chrono::seconds limit
+) {
+    const auto end = std::chrono::steady_clock::now() + limit;
+    std::string last;
+    while ((last = psql(url, sql).at(0).at(0)) != wanted) {
+        if (std::chrono::steady_clock::now() > end) {
+            throw std::runtime_error("never came true: " + sql + " is " + last + ", not " + wanted);
+        }
+    }
+}
+
 }  // namespace tests

@@ -2,6 +2,7 @@
 
 // SQL for the set-up of a test and for asking what is there, in one blocking line.
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -12,5 +13,14 @@ namespace tests {
 // Throws: std::runtime_error with the server's message.
 using TextRows = std::vector<std::vector<std::string>>;
 TextRows psql(const std::string& url, const std::string& sql);
+
+// Asks until the one value of the one row is `wanted`: what is awaited is a commit of another process, which nothing
+// else tells of. Throws: std::runtime_error with what it was last after the limit; as psql.
+void await_value(
+    const std::string& url,
+    const std::string& sql,
+    const std::string& wanted,
+    std::chrono::seconds limit = std::chrono::seconds(60)
+);
 
 }  // namespace tests

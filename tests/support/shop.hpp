@@ -44,16 +44,7 @@ struct Shop {
     std::string count(const std::string& where) const {
         return database.value("select count(*) from task_queue.jobs where " + where);
     }
-    // Waits until a query answers `wanted`: what is awaited here is a commit of another process.
-    void await(const std::string& sql, const std::string& wanted) const {
-        const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(40);
-        std::string last;
-        while ((last = database.value(sql)) != wanted) {
-            if (std::chrono::steady_clock::now() > limit) {
-                throw std::runtime_error("never came true: " + sql + " is " + last + ", not " + wanted);
-            }
-        }
-    }
+    void await(const std::string& sql, const std::string& wanted) const { database.await(sql, wanted); }
     void await_finished(int jobs) const {
         await(
             "select count(*) from task_queue.jobs where state in ('completed', 'cancelled', 'discarded')",

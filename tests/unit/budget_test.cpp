@@ -65,6 +65,14 @@ TEST_CASE("verdict says what to change, with numbers that would fit", "[db][budg
     crowded.configured_max = 90;
     const std::string other = db::verdict(db::add_up(crowded));
     CHECK_THAT(other, Contains("lower other_connections") && Contains("raise database.max_connections to 126"));
+    CHECK_THAT(other, Contains("put a PgBouncer between"));
+
+    db::BudgetRequest pooled = a_fleet({1, 90, 1});
+    pooled.other_connections = 20;
+    pooled.is_pooled = true;
+    const std::string behind = db::verdict(db::add_up(pooled));
+    CHECK_THAT(behind, Contains("lower other_connections") && Contains("raise the server's max_connections to 115"));
+    CHECK_THAT(behind, !Contains("pool_size") && !Contains("PgBouncer"));
 }
 
 TEST_CASE("to_text prints a table whose numbers stand in one column", "[db][budget]") {

@@ -83,13 +83,19 @@ std::string budget_verdict(const Found& found) {
         found.budget->limit_is_configured ? "database.max_connections" : "the server's max_connections";
     const std::string one_more = fmt::format("one more worker with this configuration takes {}", found.next_worker);
     if (found.fits()) return fmt::format("{}: it fits, with {} to spare", one_more, found.to_spare());
+    const std::string too_many =
+        fmt::format("{}, {} too many for {} ({})", one_more, -found.to_spare(), limit, found.budget->limit);
+    if (found.budget->is_pooled) {
+        return fmt::format(
+            "{}: lower database.other_connections, if the pooler and the other services really open less, or raise {}",
+            too_many,
+            limit
+        );
+    }
     return fmt::format(
-        "{}, {} too many for {} ({}): lower database.pool_size and database.max_overflow, raise {}, or put a PgBouncer "
-        "between (database.pooler: transaction)",
-        one_more,
-        -found.to_spare(),
-        limit,
-        found.budget->limit,
+        "{}: lower database.pool_size and database.max_overflow, raise {}, or put a PgBouncer between "
+        "(database.pooler: transaction)",
+        too_many,
         limit
     );
 }
