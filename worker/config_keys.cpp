@@ -111,7 +111,7 @@ Keys<Config> make_config_keys() {
                     [](auto& c) -> auto& { return c.worker.lease_timeout; }),
         duration<C>("worker.poll", tick, "Longest pause between two looks at an empty queue; ten times that while notifications arrive",
                     [](auto& c) -> auto& { return c.worker.poll; }),
-        duration<C>("worker.linger", any, "How long finished jobs may wait for company",
+        duration<C>("worker.linger", any, "How long finished jobs may wait for company; half as long again under load",
                     [](auto& c) -> auto& { return c.worker.linger; }),
 
         scalar<C>({.name = "http.listen", .meaning = "IP address and port of the endpoints; port 0: any free one"},

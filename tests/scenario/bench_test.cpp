@@ -73,7 +73,7 @@ TEST_CASE("every measure of tests/bench/run checks its work and prints its field
           "2",
           "--full-window",
           "1"},
-         {"kept", "lost_pct", "claim_p99_ratio", "rate_windows"}},
+         {"kept", "floor_kept", "offered_per_s", "lost_pct", "claim_p99_ratio", "rate_windows"}},
         {{"settings", "--jobs", "1000", "--seconds", "1", "--only", "shipped"}, {"variants"}},
     };
     for (const Measure& measure : measures) {
@@ -93,7 +93,7 @@ TEST_CASE("a run of the benchmark fails when a job was lost or ran twice", "[sce
     const Finished run = bench({"checks", "--jobs", "100"});
     INFO(run.errors);
     REQUIRE(run.code == 0);
-    CHECK(boost::json::parse(run.output).as_object().at("noticed").to_number<int>() == 19);
+    CHECK(boost::json::parse(run.output).as_object().at("noticed").to_number<int>() == 20);
     CHECK(bench({"checks", "--jobs", "100", "--set", "no_such_setting=1"}).code == 1);
 }
 

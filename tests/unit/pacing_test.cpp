@@ -114,6 +114,10 @@ TEST_CASE("Pacing claims less and less while what finished cannot be written", "
     CHECK(pacing.wanted({.outcomes = 100}, now) == 10);
     CHECK(pacing.wanted({.outcomes = 104}, now) == 6);
     CHECK(pacing.wanted({.outcomes = 1'000}, now) == 0);
+    // What the slots have just ended goes out with the claim that fills them again.
+    const Pacing without_prefetch({.slots = 10, .prefetch = 0});
+    CHECK(without_prefetch.wanted({.outcomes = 10}, now) == 10);
+    CHECK(without_prefetch.wanted({.outcomes = 14}, now) == 6);
 }
 
 TEST_CASE("Pacing writes outcomes at once when nothing else is to start, else after the linger", "[worker][pacing]") {

@@ -1,7 +1,8 @@
-// The worker as shipped with kinds that end in every way and one that tells what the process holds. The definition
-// below takes the place of the one in jobs/builtin.cpp, which the linker then leaves out.
+// The worker as shipped with kinds that end in every way and two that tell what the process holds, and how often it has
+// allocated. The definition below takes the place of the one in jobs/builtin.cpp, which the linker then leaves out.
 
 #include "jobs/builtin.hpp"
+#include "tests/bench/pool/allocations.hpp"
 #include "worker/cli/cli.hpp"
 
 #include <boost/json/object.hpp>
@@ -49,6 +50,10 @@ boost::asio::awaitable<jobs::Outcome> measure(jobs::JobContext&) {
     co_return jobs::Complete{allocated_bytes()};
 }
 
+boost::asio::awaitable<jobs::Outcome> allocations(jobs::JobContext&) {
+    co_return jobs::Complete{bench::allocations_so_far()};
+}
+
 }  // namespace
 
 namespace jobs {
@@ -58,6 +63,7 @@ void add_builtin_kinds(Registry& registry) {
     quick.backoff.first = 1ms;
     registry.add({.name = "mixed", .handler = mixed, .policy = quick});
     registry.add({.name = "noop", .handler = noop, .policy = {}});
+    registry.add({.name = "allocations", .handler = allocations, .policy = {}});
     registry.add({.name = "measure", .handler = measure, .policy = {}});
 }
 

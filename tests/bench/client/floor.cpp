@@ -1,7 +1,9 @@
 #include "tests/bench/client/floor.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <stdexcept>
+#include <thread>
 
 namespace bench {
 
@@ -21,8 +23,8 @@ constexpr const char* finish_sql = "delete from floor_bundles where id = any ($1
 
 }  // namespace
 
-FloorConsumer::FloorConsumer(const std::string& url, int rows)
-    : connection_(connect(url)), limit_(std::to_string(rows)) {
+FloorConsumer::FloorConsumer(const std::string& url, int rows, LookFrom from)
+    : connection_(connect(url)), limit_(std::to_string(rows)), from_(from) {
     PGconn* const session = connection_.get();
     // Plans made while the table is empty would be full scans.
     execute(session, "set enable_seqscan = off; set enable_bitmapscan = off; set enable_sort = off");
@@ -48,9 +50,19 @@ std::int64_t FloorConsumer::round() {
     for (int row = 0; row < PQntuples(claim.get()); ++row) {
         claimed_.push_back(bigint_at(claim.get(), row, 0));
         jobs += bigint_at(claim.get(), row, 1);
-        cursor_ = std::max(cursor_, claimed_.back());
+        if (from_ == LookFrom::cursor) cursor_ = std::max(cursor_, claimed_.back());
     }
     return jobs;
+}
+
+void FloorConsumer::consume(const std::atomic<bool>& all_in, const std::function<void(std::int64_t)>& done) {
+    while (true) {
+        const bool last = all_in;  // before the look, which then sees everything
+        const std::int64_t claimed = round();
+        if (claimed == 0 && last) return;
+        if (claimed == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        done(claimed);
+    }
 }
 
 FloorProducer::FloorProducer(const std::string& url, int bundle)

@@ -5,25 +5,35 @@
 
 #include "tests/bench/client/postgres.hpp"
 
+#include <atomic>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
 
 namespace bench {
 
-// Claims rows in the order of their ids, which must be committed in that order.
+// Where a claim looks from: behind the last row claimed, for which rows must be committed in the order of their ids;
+// or the start of the line, as a queue does that has SKIP LOCKED alone.
+enum class LookFrom { cursor, start };
+
+// Claims rows in the order of their ids.
 class FloorConsumer {
 public:
-    FloorConsumer(const std::string& url, int rows);
+    FloorConsumer(const std::string& url, int rows, LookFrom from = LookFrom::cursor);
 
     // Deletes what the round before claimed and claims again, in one round trip and one transaction. Returns the jobs
     // claimed.
     std::int64_t round();
 
+    // Rounds until everything is in and nothing is left; done(jobs) after each.
+    void consume(const std::atomic<bool>& all_in, const std::function<void(std::int64_t)>& done);
+
 private:
     Connection connection_;
     std::string limit_;
+    LookFrom from_;
     std::vector<std::int64_t> claimed_;
     std::int64_t cursor_ = 0;
 };

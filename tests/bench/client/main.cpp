@@ -16,6 +16,7 @@ int main(int count, char** words) {
         {"enqueue-floor", enqueue_floor},
         {"http-floor", http_floor},
         {"offer", offer},
+        {"plain-floor", plain_floor},
         {"spawn-floor", spawn_floor},
         {"steady-floor", steady_floor},
     };

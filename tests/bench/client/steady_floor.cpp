@@ -7,26 +7,9 @@
 #include "tests/bench/client/verbs.hpp"
 
 #include <atomic>
-#include <chrono>
 #include <span>
 
 namespace bench {
-
-namespace {
-
-// Until everything is in and nothing is left. Returns the jobs claimed.
-std::int64_t consume(FloorConsumer& consumer, const std::atomic<bool>& all_in) {
-    std::int64_t jobs = 0;
-    while (true) {
-        const bool last = all_in;  // before the look, which then sees everything
-        const std::int64_t claimed = consumer.round();
-        jobs += claimed;
-        if (claimed == 0 && last) return jobs;
-        if (claimed == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-}
-
-}  // namespace
 
 void steady_floor(const Arguments& arguments) {
     FloorConsumer consumer(arguments.text("url"), arguments.number("rows"));
@@ -39,13 +22,9 @@ void steady_floor(const Arguments& arguments) {
     std::int64_t jobs = 0;
     run_threads(2, [&](std::size_t i) {
         if (i == 0) {
-            jobs = consume(consumer, all_in);
+            consumer.consume(all_in, [&](std::int64_t done) { jobs += done; });
         } else {
-            // The consumer must not wait for ever for a producer that failed.
-            struct Done {
-                std::atomic<bool>& done;
-                ~Done() { done = true; }
-            } const done{all_in};
+            const SetAtEnd end{all_in};
             insert_in_calls(args, arguments.number("call"), insert);
         }
     });

@@ -29,10 +29,13 @@ void wait_for_start() {
 
 Stopwatch::Stopwatch() : start_(std::chrono::steady_clock::now()), cpu_(cpu_seconds()) {}
 
-void Stopwatch::report(std::int64_t jobs) const {
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start_;
-    std::cout << "{\"seconds\": " << took.count() << ", \"cpu_seconds\": " << cpu_seconds() - cpu_
-              << ", \"jobs\": " << jobs << "}" << std::endl;
+double Stopwatch::seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+}
+
+void Stopwatch::report(std::int64_t jobs, const std::string& members) const {
+    std::cout << "{\"seconds\": " << seconds() << ", \"cpu_seconds\": " << cpu_seconds() - cpu_
+              << ", \"jobs\": " << jobs << (members.empty() ? "" : ", ") << members << "}" << std::endl;
 }
 
 }  // namespace bench

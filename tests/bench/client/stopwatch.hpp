@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string>
 
 namespace bench {
 
@@ -11,8 +12,9 @@ void wait_for_start();
 class Stopwatch {
 public:
     Stopwatch();
-    // Prints {"seconds": since the constructor, "cpu_seconds": of this process since then, "jobs": jobs}.
-    void report(std::int64_t jobs) const;
+    double seconds() const;  // since the constructor
+    // Prints {"seconds": seconds(), "cpu_seconds": of this process since then, "jobs": jobs, and further members}.
+    void report(std::int64_t jobs, const std::string& members = "") const;
 
 private:
     std::chrono::steady_clock::time_point start_;

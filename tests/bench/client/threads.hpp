@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <exception>
 #include <functional>
@@ -27,5 +28,11 @@ inline void run_threads(std::size_t count, const std::function<void(std::size_t)
         if (failure) std::rethrow_exception(failure);
     }
 }
+
+// A producer's last word, also when it failed: its consumer must not wait for ever.
+struct SetAtEnd {
+    std::atomic<bool>& flag;
+    ~SetAtEnd() { flag = true; }
+};
 
 }  // namespace bench

@@ -44,6 +44,7 @@ void drain_floor(const Arguments& arguments);    // --url --rows (of a round) --
 void enqueue(const Arguments& arguments);        // --url --jobs --call (jobs of one)
 void enqueue_floor(const Arguments& arguments);  // --url --jobs --call --bundle (jobs of a row) --how insert|copy
 void steady_floor(const Arguments& arguments);   // --url --jobs --call --bundle --rows
+void plain_floor(const Arguments& arguments);    // --url --rows --backlog --seconds --window (seconds)
 void spawn_floor(const Arguments& arguments);    // --program --jobs --concurrency
 void http_floor(const Arguments& arguments);     // --port --jobs --concurrency
 void offer(const Arguments& arguments);          // --url --sql --rate (a second) --seconds --producers --times (a file)

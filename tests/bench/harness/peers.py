@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 import time
 
 from harness.process import owned
@@ -10,10 +11,13 @@ from harness.queue import chunks, random_args
 from harness.report import fail_unless
 
 _scripts = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "node")
+_dependencies = os.path.join(_scripts, "../../../deploy/dependencies")
 
 
 def install(folder):
-    """Answers the folder that has them."""
+    """Answers the folder that has them. npm comes from Debian where there is none."""
+    if shutil.which("npm") is None:
+        subprocess.run([_dependencies, "bench"], check=True, stdout=sys.stderr)
     target = os.path.join(folder, "node")
     shutil.copytree(_scripts, target)
     subprocess.run(

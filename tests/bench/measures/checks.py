@@ -9,6 +9,7 @@ from harness.server import Server
 from harness.worker import Worker
 from measures.drain import check_floor
 from measures.latency import latencies
+from measures.pinned import check_offered
 
 completed = 'task_worker_jobs_finished_total{kind="noop",outcome="completed"}'
 one_job = "(select id from task_queue.finished_bundles order by id limit 1)"
@@ -82,6 +83,8 @@ def check_spoiled(server, options):
     noticed["a start that was not written down"] = notices(lambda: latencies(sent, [(0, 5)]))
     noticed["a job that started twice, for another"] = notices(lambda: latencies(sent, [(0, 5), (0, 6)]))
     noticed["a job that started once too often"] = notices(lambda: latencies(sent, [(0, 5), (1, 6), (1, 7)]))
+    check_offered({"seconds": 104}, seconds=101)
+    noticed["a rate that was not offered"] = notices(lambda: check_offered({"seconds": 105}, seconds=101))
     return noticed
 
 

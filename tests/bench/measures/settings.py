@@ -113,7 +113,7 @@ def measure_variant(server, options, name):
 
 
 def measure(options):
-    chosen = {name: sql for name, sql in variants.items() if options.only in ("", name)}
+    chosen = {name: sql for name, sql in variants.items() if options.only == "" or name in options.only.split(",")}
     runs = {name: [] for name in chosen}
     with Server(options.set) as server:
         server.create_queue(options.worker)
