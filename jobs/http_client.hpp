@@ -40,7 +40,10 @@ struct HttpFailure {
 struct HttpClientSettings {
     int host_connections = 64;  // at once to one host; further requests wait in line
     std::string user_agent = "task-worker";
+    int threads = 1;  // that make requests: libcurl works in as many of them at once
 };
+
+class HttpLoop;
 
 // Between requests it is bound to no event loop. It outlives its requests.
 class HttpClient {
@@ -60,8 +63,9 @@ public:
     );
 
 private:
-    class Core;
-    std::shared_ptr<Core> core_;
+    std::shared_ptr<HttpLoop> choose() const;
+
+    std::vector<std::shared_ptr<HttpLoop>> loops_;  // which share the connections to a host
 };
 
 }  // namespace jobs

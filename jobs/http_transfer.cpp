@@ -16,6 +16,16 @@ constexpr std::size_t most_header_bytes = std::size_t{64} * 1024;
 // So much more of an error's body is read than is kept, which costs less than another connection.
 constexpr std::size_t most_dropped = std::size_t{64} * 1024;
 
+// Those that libcurl was built with.
+struct Authorities {
+    explicit Authorities(CURL* fresh) {
+        curl_easy_getinfo(fresh, CURLINFO_CAINFO, &file);
+        curl_easy_getinfo(fresh, CURLINFO_CAPATH, &path);
+    }
+    const char* file = nullptr;
+    const char* path = nullptr;
+};
+
 template <class T>
 void set(CURL* easy, CURLoption option, T value) {
     if (const CURLcode code = curl_easy_setopt(easy, option, value); code != CURLE_OK) {
@@ -39,40 +49,41 @@ std::string value_of(std::string_view line) {
 
 }  // namespace
 
-HttpTransfer::HttpTransfer(HttpRequest request, const std::string& user_agent, EasyHandle easy)
+EasyHandle HttpTransfer::make_easy(const std::string& user_agent) {
+    EasyHandle easy(curl_easy_init());
+    CURL* const handle = easy.get();
+    set(handle, CURLOPT_NOSIGNAL, 1L);
+    set(handle, CURLOPT_PROTOCOLS_STR, "http,https");
+    set(handle, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));  // one request a connection
+    set(handle, CURLOPT_POST, 1L);
+    set(handle, CURLOPT_USERAGENT, user_agent.c_str());
+    set(handle, CURLOPT_CONNECTTIMEOUT_MS, connect_timeout_ms);
+    set(handle, CURLOPT_TCP_KEEPALIVE, 1L);
+    set(handle, CURLOPT_HEADERFUNCTION, &HttpTransfer::on_header);
+    set(handle, CURLOPT_WRITEFUNCTION, &HttpTransfer::on_body);
+    return easy;
+}
+
+HttpTransfer::HttpTransfer(HttpRequest request, EasyHandle easy)
     : request_(std::move(request)), easy_(std::move(easy)) {
-    if (!easy_) easy_.reset(curl_easy_init());
     for (const std::string& header : request_.headers) {
         headers_.reset(curl_slist_append(headers_.release(), header.c_str()));
     }
     // Without this, libcurl asks for leave to send a large body, and waits a second for it.
     headers_.reset(curl_slist_append(headers_.release(), "Expect:"));
+    // All that differs between requests, and all that points into this object.
     CURL* const handle = easy_.get();
     set(handle, CURLOPT_ERRORBUFFER, error_.data());
-    set(handle, CURLOPT_NOSIGNAL, 1L);
     set(handle, CURLOPT_URL, request_.url.c_str());
-    set(handle, CURLOPT_PROTOCOLS_STR, "http,https");
-    set(handle, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));  // one request a connection
-    set(handle, CURLOPT_POST, 1L);
     set(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
     set(handle, CURLOPT_POSTFIELDS, request_.body.data());
     set(handle, CURLOPT_HTTPHEADER, headers_.get());
-    set(handle, CURLOPT_USERAGENT, user_agent.c_str());
-    set(handle, CURLOPT_CONNECTTIMEOUT_MS, connect_timeout_ms);
-    set(handle, CURLOPT_TCP_KEEPALIVE, 1L);
-    set(handle, CURLOPT_HEADERFUNCTION, &HttpTransfer::on_header);
     set(handle, CURLOPT_HEADERDATA, this);
-    set(handle, CURLOPT_WRITEFUNCTION, &HttpTransfer::on_body);
     set(handle, CURLOPT_WRITEDATA, this);
-    if (!request_.ca_file.empty()) {
-        set(handle, CURLOPT_CAINFO, request_.ca_file.c_str());
-        set(handle, CURLOPT_CAPATH, static_cast<const char*>(nullptr));  // instead of the system's, not besides
-    }
-}
-
-EasyHandle HttpTransfer::take_easy() {
-    curl_easy_reset(easy_.get());  // its options point into this object
-    return std::move(easy_);
+    static const Authorities system(handle);
+    const bool has_own = !request_.ca_file.empty();  // instead of the system's, not besides
+    set(handle, CURLOPT_CAINFO, has_own ? request_.ca_file.c_str() : system.file);
+    set(handle, CURLOPT_CAPATH, has_own ? nullptr : system.path);
 }
 
 std::size_t HttpTransfer::on_header(char* bytes, std::size_t size, std::size_t count, void* self) {

@@ -23,13 +23,17 @@ using HeaderList = std::unique_ptr<curl_slist, ListDeleter>;
 // Stays where it is while libcurl works on it.
 class HttpTransfer {
 public:
-    HttpTransfer(HttpRequest request, const std::string& user_agent, EasyHandle easy);
+    // A handle with what all requests have in common.
+    static EasyHandle make_easy(const std::string& user_agent);
+
+    // With a handle of make_easy() or take_easy().
+    HttpTransfer(HttpRequest request, EasyHandle easy);
     HttpTransfer(const HttpTransfer&) = delete;
     HttpTransfer& operator=(const HttpTransfer&) = delete;
 
     CURL* easy() const { return easy_.get(); }
     // For another transfer: a new one costs more.
-    EasyHandle take_easy();
+    EasyHandle take_easy() { return std::move(easy_); }
 
     // What came of it, once libcurl is done.
     boost::system::result<HttpExchange, HttpFailure> finish(CURLcode code);

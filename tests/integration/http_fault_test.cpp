@@ -154,7 +154,8 @@ TEST_CASE("http makes many calls at once on several threads and leaves nothing b
     std::atomic<int> next = 0;
     std::atomic<int> right = 0;
     {
-        const auto client = std::make_shared<HttpClient>(HttpClientSettings{.host_connections = 6});
+        const auto client =
+            std::make_shared<HttpClient>(HttpClientSettings{.host_connections = 6, .threads = GENERATE(1, 4)});
         HttpSpec spec;
         spec.url = server.url("/args");
         const Handler echo = make_http_handler(spec, client);

@@ -65,7 +65,9 @@ private:
 class HttpRun {
 public:
     explicit HttpRun(int host_connections = 64)
-        : client(std::make_shared<jobs::HttpClient>(jobs::HttpClientSettings{host_connections, "task-worker/test"})) {}
+        : client(std::make_shared<jobs::HttpClient>(
+              jobs::HttpClientSettings{.host_connections = host_connections, .user_agent = "task-worker/test"}
+          )) {}
 
     std::string run_in(jobs::JobContext& job, jobs::HttpSpec spec) {
         return outcome_text(tests::run(context, [&, handler = handler(std::move(spec))] { return handler(job); }));
