@@ -154,6 +154,7 @@ void HttpLoop::go_on(Pump& pump) {
         error_code ignored;
         pump.events.cancel(ignored);
         pump.timer.cancel();
+        pump.rings_at = Clock::time_point::max();
         return;
     }
     await_events(pump);
