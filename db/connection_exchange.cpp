@@ -177,6 +177,8 @@ asio::awaitable<std::vector<Rows>> Connection::exchange(std::chrono::millisecond
     }
     if (failure) {
         if (failure->is_connection_lost()) broken_ = lost_ = true;
+        // A server that takes no writes: after a failover a new connection may lead to the one that does.
+        if (failure->sqlstate() == "25006") broken_ = true;
         // The server and this side disagree about what is prepared, or a plan is of an older schema: a new connection
         // prepares everything anew.
         if (failure->sqlstate() == "26000" || failure->sqlstate() == "42P05" || failure->sqlstate() == "0A000") {

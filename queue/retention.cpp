@@ -63,6 +63,8 @@ boost::asio::awaitable<Pruned> prune_dead_jobs(db::Session& session, std::chrono
 // clean, failed: a batch in which jobs were discarded waits until its dead letters may go, so that those which must
 //                stay are not passed again and again. Dead letters go in the order of death: those that wait for them
 //                do not wait for ever.
+// more:          what is found first and must stay for a moment, until its changes are counted, hides no more than a
+//                call's worth; where nothing could go, it is left for the next time.
 // The lookups are subqueries with a limit, so that they are made by index and never joined. What is neither a dead
 // letter nor a change that waits to be counted cannot become one. Indexes: ix_batches_finished_at,
 // ix_batches_finished_at_discarded, ix_dead_jobs_batch_id, ix_batch_changes_batch_id.
@@ -82,25 +84,31 @@ const db::Statement prune_batches_sql{"prune_batches", R"sql(
         order by finished_at
         limit $3::integer
         for update skip locked
+    ),
+    gone as (
+        delete from task_queue.batches
+        where id = any (array(
+            select o.id
+            from (select id from clean union all select id from failed) o
+            where (select d.id from task_queue.dead_jobs d where d.batch_id = o.id limit 1) is null
+              and (select c.id from task_queue.batch_changes c where c.batch_id = o.id limit 1) is null
+            limit $3::integer
+        ))
+        returning id
     )
-    delete from task_queue.batches
-    where id = any (array(
-        select o.id
-        from (select id from clean union all select id from failed) o
-        where (select d.id from task_queue.dead_jobs d where d.batch_id = o.id limit 1) is null
-          and (select c.id from task_queue.batch_changes c where c.batch_id = o.id limit 1) is null
-        limit $3::integer
-    ))
+    select count(*),
+        count(*) > 0 and $3::integer in (count(*), (select count(*) from clean), (select count(*) from failed))
+    from gone
 )sql"};
 
-boost::asio::awaitable<int> prune_batches(db::Session& session, BatchRetention keep, int rows) {
-    const db::Rows pruned = co_await session.execute(
+boost::asio::awaitable<Pruned> prune_batches(db::Session& session, BatchRetention keep, int rows) {
+    const db::Rows answer = co_await session.execute(
         prune_batches_sql,
         std::int64_t{keep.clean.count()},
         std::int64_t{std::max(keep.clean, keep.dead_jobs).count()},
         rows
     );
-    co_return static_cast<int>(pruned.affected());
+    co_return Pruned{.rows = answer.front().get<int>(0), .more = answer.front().get<bool>(1)};
 }
 
 const db::Statement prune_enqueue_keys_sql{"prune_enqueue_keys", R"sql(

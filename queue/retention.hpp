@@ -38,7 +38,7 @@ struct BatchRetention {
 // Throws:      db::Error.
 boost::asio::awaitable<Pruned> prune_dead_jobs(db::Session& session, std::chrono::seconds keep, int rows);
 // Batches with a dead letter or a change that is not folded stay. After fix_plans.
-boost::asio::awaitable<int> prune_batches(db::Session& session, BatchRetention keep, int rows);
+boost::asio::awaitable<Pruned> prune_batches(db::Session& session, BatchRetention keep, int rows);
 boost::asio::awaitable<int> prune_enqueue_keys(db::Session& session, std::chrono::seconds keep, int rows);
 // Workers that a running row still names stay. After fix_plans.
 boost::asio::awaitable<int> prune_workers(db::Session& session, std::chrono::seconds keep, int rows);

@@ -10,13 +10,14 @@
 
 namespace asio = boost::asio;
 namespace json = boost::json;
+using namespace std::chrono_literals;
 
 namespace worker {
 
 namespace {
 
 constexpr std::chrono::milliseconds unknown_kind_snooze{10'000};
-constexpr std::chrono::milliseconds brief_snooze{1'000};  // until another worker takes the job
+constexpr std::chrono::milliseconds brief_snooze{1'000};  // where this worker would be the one to claim it again
 
 // The trace context of the enqueue call, from the row's meta.
 std::string traceparent_of(const std::string& meta) {
@@ -150,7 +151,8 @@ void Engine::hold(std::shared_ptr<HeldBundle> held, Clock::time_point now) {
     if (held->unstarted != 0) line_.add(std::move(held));
 }
 
-// Gives back the jobs of kinds without a handler here: for a moment where another worker has it.
+// Gives back the jobs of kinds without a handler here: at once where another worker has it, since claims leave them to
+// it for a while (KindsElsewhere::left_to_others).
 asio::awaitable<void> Engine::return_unknown() {
     std::vector<Unknown> unknown;
     std::vector<queue::KindInQueue> asked;
@@ -182,9 +184,11 @@ asio::awaitable<void> Engine::return_unknown() {
             log(LogLevel::warn, "no handler for this kind: its jobs are snoozed", {{"kind", of.kind}});
         }
     }
+    const std::vector<queue::KindId> left = elsewhere_.left_to_others(now);
     for (Unknown& one : unknown) {
         const bool elsewhere = elsewhere_.known(one.of, now).value_or(false);
-        one.jobs.after = elsewhere ? brief_snooze : unknown_kind_snooze;
+        const bool is_left = !cursors_.is_costly() && std::ranges::find(left, one.of.kind) != left.end();
+        one.jobs.after = is_left ? 0ms : elsewhere ? brief_snooze : unknown_kind_snooze;
         parts_.metrics.count_unknown_kind(queue::count(one.jobs.jobs));
         if (!suspended_) releases_.push_back(one.jobs);
     }

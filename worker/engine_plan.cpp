@@ -150,6 +150,9 @@ void Engine::request(Round& round, int wanted, Clock::time_point now) {
     round.request.own_row = own_row_;
     round.request.lanes = lanes(round, now);
     round.request.skipped = full_kinds(round.request.lanes);
+    // Unless claims wade through much already: then they are claimed, and put off.
+    if (!cursors_.is_costly())
+        std::ranges::copy(elsewhere_.left_to_others(now), std::back_inserter(round.request.skipped));
 }
 
 // Kinds whose limit is reached here: their jobs stay in the line, for others. Under the mutex.

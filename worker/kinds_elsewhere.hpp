@@ -7,6 +7,7 @@
 #include <chrono>
 #include <map>
 #include <optional>
+#include <vector>
 
 namespace worker {
 
@@ -19,6 +20,22 @@ public:
         const auto found = known_.find(of);
         if (found == known_.end() || now - found->second.at > std::chrono::seconds(5)) return std::nullopt;
         return found->second.elsewhere;
+    }
+    // Kinds that others have, for as long as that is known, in every queue of which anything is known: who claimed them
+    // nevertheless would take them from those others again and again.
+    std::vector<queue::KindId> left_to_others(Time now) const {
+        std::vector<queue::KindId> kinds;
+        std::optional<queue::KindId> wanted;       // it is somebody's to put off
+        for (const auto& [of, unused] : known_) {  // queue by queue of each kind
+            const std::optional<bool> elsewhere = known(of, now);
+            if (!elsewhere || of.kind == wanted) continue;
+            const bool is_listed = !kinds.empty() && kinds.back() == of.kind;
+            if (*elsewhere && !is_listed) kinds.push_back(of.kind);
+            if (*elsewhere) continue;
+            wanted = of.kind;
+            if (is_listed) kinds.pop_back();
+        }
+        return kinds;
     }
     // Answers whether to tell people: at the first time, when it has changed, and once a minute where nobody has it.
     bool learn(queue::KindInQueue of, bool elsewhere, Time now) {

@@ -60,8 +60,8 @@ asio::awaitable<void> Maintenance::prune() {
         queue::prune_workers(session, keep_workers, prune_rows),
         queue::prune_task_progress(session, keep_progress, prune_rows)
     );
-    const int most = std::max({keys, std::get<1>(answers), std::get<2>(answers), std::get<3>(answers)});
-    if (dead.more || most == prune_rows) next_prune_ = {};
+    const int most = std::max({keys, std::get<2>(answers), std::get<3>(answers)});
+    if (dead.more || std::get<1>(answers).more || most == prune_rows) next_prune_ = {};
 }
 
 // The fleet was held against the server when each worker started; since then the server, or what other services take,

@@ -46,8 +46,7 @@ int Pacing::wanted(const Load& load, Time now) const {
     const int wanted = settings_.slots - load.running + ahead - load.startable - load.asked;
     // Jobs that a limit holds back wait here too: they may not pile up.
     const int room = settings_.slots + settings_.prefetch - load.running - load.unstarted - load.asked;
-    // What cannot be written piles up no further than what can be claimed ahead; a turn of the slots is nothing
-    // unusual.
+    // What cannot be written piles up no further than what can be claimed ahead, or than a turn of the slots.
     const int unwritten = std::max(0, load.outcomes - std::max(settings_.slots, settings_.prefetch));
     // A quarter at once: another is on its way, and two stand in the line.
     return std::clamp(std::min(wanted, room) - unwritten, 0, std::max(settings_.slots, settings_.prefetch / 4));

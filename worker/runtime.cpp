@@ -33,6 +33,7 @@ constexpr std::chrono::seconds leaving_start = 2s;  // for a start that was told
 Process::Process(const RunRequest& request)
     : request_(request),
       config_(request.config.config),
+      signals_(control_context_),
       blocking_(config_.worker.blocking_threads),
       registry_(make_registry(config_, request.add_kinds, {blocking_})),
       metrics_(version, registry_.names()),
@@ -42,7 +43,6 @@ Process::Process(const RunRequest& request)
       self_(describe_self(config_, registry_.names())),
       control_(control_context_.get_executor(), config_, engine_, self_, hooks()),
       maintenance_(main_.get_executor(), pool_, config_, engine_, metrics_, [this] { return control_.worker(); }),
-      signals_(control_context_, SIGTERM, SIGINT),
       changed_(control_context_.get_executor()),
       stopping_(config_.shutdown) {}
 

@@ -14,6 +14,7 @@
 #include "worker/metrics.hpp"
 #include "worker/runtime.hpp"
 #include "worker/startup.hpp"
+#include "worker/stop_signals.hpp"
 #include "worker/stopping.hpp"
 #include "worker/wakeup.hpp"
 
@@ -23,11 +24,19 @@
 #include <boost/asio/signal_set.hpp>
 
 #include <atomic>
+#include <csignal>
 #include <exception>
 #include <optional>
 #include <utility>
 
 namespace worker {
+
+// What asks the process to stop is kept from here on, until somebody waits for it, and was held before.
+struct StopSignals : boost::asio::signal_set {
+    explicit StopSignals(boost::asio::io_context& context) : basic_signal_set(context, SIGTERM, SIGINT) {
+        release_stop_signals();
+    }
+};
 
 // The parts of the process and the order in which they live: what comes later is destroyed first.
 class Process {
@@ -61,18 +70,18 @@ private:
 
     const RunRequest& request_;
     const Config& config_;
+    boost::asio::io_context control_context_{1};
+    StopSignals signals_;  // before all that starts threads, which would go on holding them, and their programs too
     jobs::BlockingThreads blocking_;
     const jobs::Registry registry_;
     Metrics metrics_;
     SayOnce connect_trouble_;
     boost::asio::io_context main_;
-    boost::asio::io_context control_context_{1};
     db::Pool pool_;
     Engine engine_;
     const queue::NewWorker self_;
     Control control_;
     Maintenance maintenance_;
-    boost::asio::signal_set signals_;
     Wakeup changed_;
     Stopping stopping_;  // only on the control thread
     std::optional<Endpoints> endpoints_;

@@ -21,6 +21,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string_view>
 
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
@@ -69,6 +70,19 @@ asio::awaitable<bool> wait_for_database(db::Pool& pool, const std::atomic<bool>&
         co_await timer.async_wait(asio::use_awaitable);
         pause = std::min<std::chrono::milliseconds>(pause * 2, 2s);
     }
+}
+
+// What to do about a refusal that waiting does not end.
+std::string_view way_out(const db::Error& error) {
+    if (error.sqlstate() == "25006") {
+        return "; this server takes no writes: name the primary in database.url (DATABASE_URL), or several hosts and "
+               "target_session_attrs=read-write";
+    }
+    if (error.sqlstate() == "42501") {
+        return "; the user of database.url lacks rights: grant it the role task_worker_app, to which migrations give "
+               "them where it exists, or connect as the schema's owner";
+    }
+    return {};
 }
 
 asio::awaitable<void> migrate(const Config& config) {
@@ -204,7 +218,7 @@ asio::awaitable<queue::WorkerId> start_up(
     if (registered) co_await retire(pool, *registered);
     throw StartRefused(
         failure->is_unavailable() || failure->is_login_refused() ? exit_unreachable : exit_failed,
-        std::string("the start failed: ") + failure->what()
+        std::string("the start failed: ").append(failure->what()).append(way_out(*failure))
     );
 }
 

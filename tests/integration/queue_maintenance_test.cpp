@@ -7,6 +7,8 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/queue_fixture.hpp"
 
+#include <fmt/format.h>
+
 #include <chrono>
 
 using namespace queue;
@@ -131,7 +133,7 @@ TEST_CASE("prune functions delete what is old, so many rows a call", "[queue][re
     CHECK(prune_dead() == "3 and more");
     CHECK(prune_dead() == "1");
     CHECK(prune_dead() == "0");
-    CHECK(queue.call(prune_batches(queue.session, {.clean = 90s}, 9)) == 3);
+    CHECK(queue.call(prune_batches(queue.session, {.clean = 90s}, 9)).rows == 3);
     CHECK(queue.call(prune_enqueue_keys(queue.session, 90s, 9)) == 4);
     CHECK(queue.call(prune_workers(queue.session, 90s, 9)) == 2);
     CHECK(queue.value("select string_agg(id::text, ' ' order by id) from task_queue.workers") == "1 3 5");
@@ -151,14 +153,44 @@ TEST_CASE("prune_batches leaves a batch to its dead letters and to what is not c
         values (md5('changed')::uuid, 0), (md5('redriven')::uuid, -1))sql");
     const BatchRetention keep{.clean = 7 * 24h, .dead_jobs = 30 * 24h};
     const auto left = [&] { return queue.value("select string_agg(name, ' ' order by name) from task_queue.batches"); };
-    CHECK(queue.call(prune_batches(queue.session, keep, 9)) == 2);
+    CHECK(queue.call(prune_batches(queue.session, keep, 9)).rows == 2);
     CHECK(left() == "changed failed letter redriven young");
     queue.database.psql("truncate task_queue.dead_jobs, task_queue.batch_changes");
-    CHECK(queue.call(prune_batches(queue.session, keep, 2)) == 2);
-    CHECK(queue.call(prune_batches(queue.session, keep, 2)) == 1);
+    CHECK(queue.call(prune_batches(queue.session, keep, 2)).rows == 2);
+    CHECK(queue.call(prune_batches(queue.session, keep, 2)).rows == 1);
     CHECK(left() == "failed young");
-    CHECK(queue.call(prune_batches(queue.session, {.clean = 7 * 24h}, 9)) == 1);
+    CHECK(queue.call(prune_batches(queue.session, {.clean = 7 * 24h}, 9)).rows == 1);
     CHECK(left() == "young");
+}
+
+TEST_CASE("prune_batches says that there is more behind what must stay for a moment", "[queue][retention][db]") {
+    tests::QueueFixture queue;
+    const bool failed = GENERATE(false, true);
+    CAPTURE(failed);
+    queue.database.psql(fmt::format(
+        R"sql(
+        insert into task_queue.batches (id, finished_at, total, discarded)
+        select md5(n::text)::uuid, now() - n * interval '1 day', 1, {} from generate_series(2, 7) n;
+        insert into task_queue.batch_changes (batch_id, completed) values (md5('7')::uuid, 0))sql",
+        failed ? 1 : 0
+    ));
+    const auto prune = [&] {
+        const Pruned pruned = queue.call(prune_batches(queue.session, {.clean = 24h}, 3));
+        return std::to_string(pruned.rows) + (pruned.more ? " and more" : "");
+    };
+    CHECK(prune() == "2 and more");
+    CHECK(prune() == "2 and more");
+    CHECK(prune() == "1");
+    CHECK(prune() == "0");
+    queue.database.psql(R"sql(
+        insert into task_queue.batch_changes (batch_id, completed) select md5(n::text)::uuid, 0
+        from generate_series(8, 9) n;
+        insert into task_queue.batches (id, finished_at)
+        select md5(n::text)::uuid, now() - n * interval '1 day' from generate_series(8, 9) n)sql");
+    CHECK(prune() == "0");  // though it found as many as it may: none of them can go yet
+    queue.database.psql("truncate task_queue.batch_changes");
+    CHECK(prune() == "3 and more");
+    CHECK(prune() == "0");
 }
 
 TEST_CASE("intern_kinds and declare_queues keep the numbers of names", "[queue][names][db]") {

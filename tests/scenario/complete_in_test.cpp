@@ -34,6 +34,21 @@ const std::string ended = "select count(*) from task_queue.jobs where state in (
 
 }  // namespace
 
+TEST_CASE("witnesses can be added, and not changed or taken back", "[scenario][complete_in]") {
+    const LedgerBed bed;
+    bed.sql("insert into public.witness values (128, 1, 1)");
+    const std::string change = GENERATE(
+        "update public.witness set job_id = 192",
+        "update public.witness set job_id = 192 where false",
+        "delete from public.witness",
+        "truncate public.witness",
+        "insert into public.witness values (128, 1, 1); delete from public.witness"
+    );
+    CAPTURE(change);
+    CHECK_THROWS_WITH(bed.sql(change), Contains("witnesses are only added"));
+    CHECK(bed.value("select format('%s %s', count(*), min(job_id)) from public.witness") == "1 128");
+}
+
 TEST_CASE("jobs complete in their handlers' transactions, however they were enqueued", "[scenario][complete_in]") {
     const LedgerBed bed;
     const std::string batch = "'11111111-1111-1111-1111-111111111111'";

@@ -71,7 +71,23 @@ TEST_CASE(
     CHECK(shop.count("kind = 'theirs'") == "160");
     CHECK(shop.count("kind = 'theirs' and state <> 'running' and attempt <> 0") == "0");
     CHECK(shop.count("kind = 'theirs' and run_at > now() + interval '2 s'") == "0");
-    CHECK(shop.database.value("select max(task_queue.count_jobs(members)) from task_queue.bundles") == "10");
+    CHECK(shop.database.value("select min(task_queue.count_jobs(members)) from task_queue.bundles") == "10");
+}
+
+// The leader without the handler is the first to know that a job has become due: it must not always be the one that
+// takes it. The other looks once a second only.
+TEST_CASE(
+    "jobs that another worker can run reach it, though a faster one cannot run them", "[scenario][worker][leaves]"
+) {
+    const Shop shop("exit 0\n");
+    const WorkerProcess leader(shop.database.url(), {});
+    shop.await("select count(*) from task_queue.leaders", "1");
+    const Process::Environment slow{{"DB_POOLER", "transaction"}, {"TASK_WORKER_WORKER_POLL", "1s"}};
+    const WorkerProcess other(shop.database.url(), slow, shop.arguments());
+    shop.await("select count(*) from task_queue.workers where 'work' = any (kinds)", "1");
+    shop.enqueue("work", 3);
+    shop.await_finished(3);
+    CHECK(shop.count("state = 'completed' and attempt = 1") == "3");
 }
 
 TEST_CASE("a worker that is never idle gives a suspect its turn", "[scenario][worker][leaves]") {

@@ -3,11 +3,16 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/fault_proxy.hpp"
 #include "tests/support/ledger_bed.hpp"
+#include "tests/support/temporary_folder.hpp"
+
+#include <sys/stat.h>
 
 #include <csignal>
+#include <fstream>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <vector>
 
 using namespace tests;
 using namespace std::chrono_literals;
@@ -17,10 +22,8 @@ namespace {
 
 // A worker that is not waited for.
 struct StartingWorker : Process {
-    explicit StartingWorker(
-        const std::string& url, Environment more = {}, const std::string& program = TASK_WORKER_BINARY
-    )
-        : Process(program, {"run"}, with(url, std::move(more))) {}
+    explicit StartingWorker(const std::string& url, Environment more = {}, std::vector<std::string> options = {})
+        : Process(TASK_WORKER_BINARY, run_with(std::move(options)), with(url, std::move(more))) {}
 
     void stop() {
         signal(SIGTERM);
@@ -30,6 +33,10 @@ struct StartingWorker : Process {
     }
 
 private:
+    static std::vector<std::string> run_with(std::vector<std::string> options) {
+        options.insert(options.begin(), "run");
+        return options;
+    }
     static Environment with(const std::string& url, Environment more) {
         more.insert(
             {{"DATABASE_URL", url}, {"TASK_WORKER_HTTP_LISTEN", "127.0.0.1:0"}, {"TASK_WORKER_LOG_FORMAT", "json"}}
@@ -49,6 +56,26 @@ void await_accepted(const FaultProxy& proxy) {
 const std::string alive = "select count(*) from task_queue.workers where dead_at is null";
 
 }  // namespace
+
+// The configuration is a pipe: whoever has opened both ends knows that the worker reads, and how far it got.
+TEST_CASE("SIGTERM that comes before there is anything to stop is heard all the same", "[scenario][start]") {
+    const TestDatabase database;
+    const TemporaryFolder folder;
+    const std::string pipe = folder.path() + "/config.yml";
+    REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+    const int number = GENERATE(SIGTERM, SIGINT);
+    CAPTURE(number);
+    StartingWorker worker(database.url(), {}, {"--config", pipe});
+    {
+        std::ofstream config(pipe);  // waits for the reader
+        worker.signal(number);
+        config << "worker: {poll: 1s}\n";
+    }
+    CHECK(worker.wait_exit() == 0);
+    CHECK_THAT(worker.output(), Contains("signal: stopping") && Contains("\"message\":\"stopped\""));
+    CHECK_THAT(worker.output(), !Contains("\"level\":\"error"));
+    CHECK(database.value(alive) == "0");
+}
 
 TEST_CASE("SIGTERM ends a start that waits for the database", "[scenario][start]") {
     SECTION("which is not there") {

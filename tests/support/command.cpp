@@ -4,7 +4,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -150,9 +149,7 @@ Finished Child::wait() {
     while (read_some(deadline_)) {
     }
     int status = 0;
-    rusage usage{};
-    wait4(pid_, &status, 0, &usage);
-    finished_.peak_kb = usage.ru_maxrss;
+    waitpid(pid_, &status, 0);
     pid_ = -1;
     finished_.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     return std::move(finished_);

@@ -21,7 +21,6 @@ struct Finished {
     int code = -1;  // exit code; 128 and the signal when one ended it
     std::string output;
     std::string errors;
-    long peak_kb = 0;  // resident memory at most
 };
 
 // Runs a program to its end. Throws: std::runtime_error when it cannot be started, or, killed, after the limit.

@@ -28,8 +28,17 @@ void await_condition(Condition is_true, const std::string& what) {
 
 }  // namespace
 
-const char* const create_witness =
-    "create table public.witness (job_id bigint not null, attempt integer not null, pid integer not null)";
+// A witness that could be changed or taken back would prove nothing.
+const char* const create_witness = R"sql(
+    create table public.witness (job_id bigint not null, attempt integer not null, pid integer not null);
+    create function public.keep_witnesses() returns trigger language plpgsql as $$
+    begin
+        raise exception 'witnesses are only added: no %', tg_op;
+    end
+    $$;
+    create trigger keep_witnesses before update or delete or truncate on public.witness
+    for each statement execute function public.keep_witnesses()
+)sql";
 
 std::string ledger_worker_path() {
     return std::filesystem::path(TASK_WORKER_BINARY).parent_path() / "tests/ledger-worker";

@@ -11,7 +11,7 @@
 
 namespace tests {
 
-extern const char* const create_witness;  // SQL
+extern const char* const create_witness;  // SQL; rows can be added to that table, and nothing else
 std::string ledger_worker_path();
 
 // "" or what witnesses and completed jobs of the kind `ledger` say against each other.

@@ -71,24 +71,25 @@ OwnServer::~OwnServer() {
 }
 
 void OwnServer::make_cluster() const {
+    const std::string program = settings_.standby_of.empty() ? "initdb" : "pg_basebackup";
+    std::vector<std::string> words{worker::find_postgres_binaries() / program, "-D", data(), "--no-sync"};
+    if (settings_.standby_of.empty()) {
+        for (const char* word :
+             {"--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions"})
+            words.emplace_back(word);
+    } else {
+        for (const char* word : {"--checkpoint=fast", "--write-recovery-conf", "--dbname"}) words.emplace_back(word);
+        words.push_back(settings_.standby_of);
+    }
     const pid_t child = worker::start_child({
-        .words =
-            {worker::find_postgres_binaries() / "initdb",
-             "-D",
-             data(),
-             "--auth=trust",
-             "--username=postgres",
-             "--encoding=UTF8",
-             "--locale=C.UTF-8",
-             "--no-instructions",
-             "--no-sync"},
+        .words = std::move(words),
         .folder = folder_.path(),
         .log = log(),
         .user = worker::server_user(),
         .signal_when_parent_dies = SIGKILL,
     });
     if (worker::wait_child(child, patience) != 0) {
-        throw std::runtime_error("initdb failed:\n" + worker::last_lines(log()));
+        throw std::runtime_error(program + " failed:\n" + worker::last_lines(log()));
     }
 }
 

@@ -22,6 +22,7 @@ struct OwnServerSettings {
     std::map<std::string, std::string> files{};  // put into the data folder first: pg_hba.conf, server.crt, server.key
     std::map<std::string, std::string> environment{};  // of the server, beside the test's own
     std::filesystem::path folder{};                    // empty: a temporary one; else its data is below this one
+    std::string standby_of{};  // URL of a running server: a copy that follows it until it is promoted
 };
 
 class OwnServer {

@@ -75,7 +75,7 @@ def create_floor(connection):
     connection.rows(
         "create table floor_bundles (id bigint not null, jobs bigint not null, state smallint not null default 1, "
         "args json not null, constraint pk_floor_bundles primary key (id)) "
-        "with (toast_tuple_target = 128, fillfactor = 90)"
+        "with (toast_tuple_target = 128, fillfactor = 70)"
     )
     connection.rows("create index ix_floor_bundles_line on floor_bundles (id) where state = 1")
     connection.rows("create sequence floor_ids")

@@ -4,11 +4,13 @@ import os
 import re
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.request
 
 from harness.process import owned
 
+_peak_memory = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../support/peak_memory.py")
 
 def _free_port():
     with socket.socket() as probe:
@@ -92,13 +94,13 @@ class Worker:
             self.stop()
 
 
-def run_program(program, url, *words, **how):
+def run_program(program, url, *words):
     """One of the worker's other commands, to its end. Answers the resident memory that it had at most, in MB."""
-    process = subprocess.Popen(
-        [program, *words], stdout=subprocess.DEVNULL, cwd="/", env=_environment() | {"DATABASE_URL": url}, **how
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise RuntimeError(f"{' '.join(words)} ended with {process.returncode}")
-    return usage.ru_maxrss / 1024
+    with tempfile.NamedTemporaryFile("r") as peak:
+        code = subprocess.run(
+            [_peak_memory, peak.name, program, *words], stdout=subprocess.DEVNULL, cwd="/",
+            env=_environment() | {"DATABASE_URL": url},
+        ).returncode
+        if code != 0:
+            raise RuntimeError(f"{' '.join(words)} ended with {code}")
+        return int(peak.read()) / 1024

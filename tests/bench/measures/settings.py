@@ -18,7 +18,7 @@ vacuum_at = "autovacuum_vacuum_scale_factor = {0}, autovacuum_analyze_scale_fact
 variants = {
     "shipped": "",
     "fillfactor 100": "alter table task_queue.bundles set (fillfactor = 100)",
-    "fillfactor 70": "alter table task_queue.bundles set (fillfactor = 70)",
+    "fillfactor 90": "alter table task_queue.bundles set (fillfactor = 90)",
     "args in the row up to 2 kB": "alter table task_queue.bundles reset (toast_tuple_target)",
     "args compressed by pglz": "alter table task_queue.bundles alter column args set compression pglz",
     "args not compressed": "alter table task_queue.bundles alter column args set storage external",
