@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <stdexcept>
 #include <utility>
 
@@ -31,20 +30,6 @@ void set(CURL* easy, CURLoption option, T value) {
     if (const CURLcode code = curl_easy_setopt(easy, option, value); code != CURLE_OK) {
         throw std::runtime_error(fmt::format("libcurl refuses an option: {}", curl_easy_strerror(code)));
     }
-}
-
-bool starts_with_name(std::string_view line, std::string_view name) {
-    return line.size() > name.size() && line[name.size()] == ':' &&
-           std::ranges::equal(line.substr(0, name.size()), name, [](char one, char other) {
-               return (one >= 'A' && one <= 'Z' ? static_cast<char>(one - 'A' + 'a') : one) == other;
-           });
-}
-
-std::string value_of(std::string_view line) {
-    line.remove_prefix(line.find(':') + 1);
-    const std::size_t first = line.find_first_not_of(" \t\r\n");
-    if (first == std::string_view::npos) return {};
-    return std::string(line.substr(first, line.find_last_not_of(" \t\r\n") - first + 1));
 }
 
 }  // namespace
@@ -90,27 +75,12 @@ std::size_t HttpTransfer::on_header(char* bytes, std::size_t size, std::size_t c
     auto& transfer = *static_cast<HttpTransfer*>(self);
     transfer.header_bytes_ += size * count;
     if (transfer.header_bytes_ > most_header_bytes) return 0;  // which ends the transfer
-    transfer.take_header({bytes, size * count});
+    read_header_line({bytes, size * count}, transfer.answer_);
     return size * count;
 }
 
 std::size_t HttpTransfer::on_body(char* bytes, std::size_t size, std::size_t count, void* self) {
     return static_cast<HttpTransfer*>(self)->take_body({bytes, size * count}) ? size * count : 0;
-}
-
-void HttpTransfer::take_header(std::string_view line) {
-    if (line.starts_with("HTTP/")) {  // of the final answer, or of one that announces it
-        answer_ = {};
-        const std::size_t status = std::min(line.find(' '), line.size() - 1) + 1;
-        std::from_chars(line.data() + status, line.data() + line.size(), answer_.status);
-        const std::size_t reason = line.find(' ', status);
-        if (reason != std::string_view::npos)
-            answer_.reason = line.substr(reason + 1, line.find_first_of("\r\n") - reason - 1);
-    } else if (starts_with_name(line, "retry-after")) {
-        answer_.retry_after = value_of(line);
-    } else if (starts_with_name(line, "location")) {
-        answer_.location = value_of(line);
-    }
 }
 
 // Answers whether more is wanted.

@@ -41,7 +41,6 @@ public:
 private:
     static std::size_t on_header(char* bytes, std::size_t size, std::size_t count, void* self);
     static std::size_t on_body(char* bytes, std::size_t size, std::size_t count, void* self);
-    void take_header(std::string_view line);
     bool take_body(std::string_view bytes);
 
     HttpRequest request_;

@@ -4,6 +4,7 @@
 
 #include <boost/json/parse.hpp>
 
+#include <algorithm>
 #include <filesystem>
 
 using namespace tests;
@@ -35,6 +36,7 @@ TEST_CASE("tests/bench/run drain prints what it measured as a line of JSON", "[s
     REQUIRE(run.code == 0);
     CHECK(table_of(run).find("\n| `drain --set work_mem=5MB` | jobs/s, enqueued in bulk | ") != std::string::npos);
     const auto fields = boost::json::parse(run.output).as_object();
+    CHECK(fields.at("durable").as_bool());
     for (const char* field :
          {"jobs_per_s",
           "floor_jobs_per_s",
@@ -55,7 +57,8 @@ TEST_CASE("every measure of tests/bench/run checks its work and prints its field
         std::vector<std::string> fields;
     };
     const std::vector<Measure> measures{
-        {{"singles", "--jobs", "500"}, {"ratio", "client_us_per_job", "server_us_per_job", "commits_per_1000_jobs"}},
+        {{"singles", "--jobs", "500", "--set", "fsync=off"},
+         {"ratio", "client_us_per_job", "server_us_per_job", "commits_per_1000_jobs"}},
         {{"steady", "--jobs", "2100"}, {"ratio", "jobs_per_s", "floor_jobs_per_s", "wal_bytes_per_job"}},
         {{"enqueue", "--jobs", "3000", "--call", "1000"}, {"ratio", "file_ratio", "file_rss_mb", "copy_ratio"}},
         {{"load", "--jobs", "3000"}, {"ratio", "rss_mb", "copy_jobs_per_s"}},
@@ -82,6 +85,7 @@ TEST_CASE("every measure of tests/bench/run checks its work and prints its field
         REQUIRE(run.code == 0);
         CHECK(table_of(run).find("\n| `" + measure.words.front()) != std::string::npos);
         const auto fields = boost::json::parse(run.output).as_object();
+        CHECK(fields.at("durable").as_bool() == (std::ranges::find(measure.words, "fsync=off") == measure.words.end()));
         for (const std::string& field : measure.fields) {
             INFO(field);
             CHECK(fields.contains(field));
@@ -93,7 +97,7 @@ TEST_CASE("a run of the benchmark fails when a job was lost or ran twice", "[sce
     const Finished run = bench({"checks", "--jobs", "100"});
     INFO(run.errors);
     REQUIRE(run.code == 0);
-    CHECK(boost::json::parse(run.output).as_object().at("noticed").to_number<int>() == 20);
+    CHECK(boost::json::parse(run.output).as_object().at("noticed").to_number<int>() == 21);
     CHECK(bench({"checks", "--jobs", "100", "--set", "no_such_setting=1"}).code == 1);
 }
 

@@ -1,6 +1,7 @@
 """Filling the queue and the floor's table, and checking that every job ran exactly once."""
 
 import time
+import zlib
 
 from harness.report import fail_unless
 
@@ -26,6 +27,14 @@ def enqueue(connection, jobs, bundle=None, args=random_args):
             f"select count(*) from task_queue.enqueue_many('noop', "
             f"(select array_agg(({args})::json) from generate_series(1, {count})){size})"
         )
+
+
+def check_payload(connection, jobs):
+    """Of all jobs in the queue: 100 bytes, no two alike, and nothing to be gained by compressing them."""
+    args = [text for text, in connection.rows("select e::text from task_queue.bundles, json_array_elements(args) e")]
+    fail_unless(len(set(args)) == jobs and {len(text) for text in args} == {100}, "args are not of 100 bytes, or alike")
+    share = len(zlib.compress("".join(args).encode())) / (100 * jobs)
+    fail_unless(share > 0.6, f"args shrink to {share:.2f} of their size")  # digits of 6 bits in 8 alone: 0.75
 
 
 class Tail:

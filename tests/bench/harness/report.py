@@ -59,7 +59,7 @@ def rounded(value):
 
 def print_line(options, server, fields):
     line = {"measure": options.measure, "repeats": options.repeats, "cores": os.cpu_count()}
-    line["postgresql"] = server.version()
+    line |= {"postgresql": server.version(), "durable": server.is_durable()}
     if options.set:
         line["set"] = options.set
     line |= {name: rounded(value) if isinstance(value, float) else value for name, value in fields.items()}

@@ -118,6 +118,12 @@ class Server:
             f"select xact_commit from pg_stat_database where datname = '{database}'"
         )
 
+    def is_durable(self):
+        """Whether what was committed survives a crash."""
+        return all(
+            self.control.value(f"show {name}") == "on" for name in ("fsync", "synchronous_commit", "full_page_writes")
+        )
+
     def version(self):
         return self.control.value("show server_version").split()[0]
 

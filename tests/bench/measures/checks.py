@@ -2,8 +2,9 @@
 
 import copy
 
+from harness.client import run_client
 from harness.postgres import Connection
-from harness.queue import Tail, check_jobs, create_floor, enqueue
+from harness.queue import Tail, check_jobs, check_payload, create_floor, enqueue
 from harness.report import arguments, fail_unless, note, print_line
 from harness.server import Server
 from harness.worker import Worker
@@ -88,11 +89,27 @@ def check_spoiled(server, options):
     return noticed
 
 
+def check_payloads(server, options):
+    """Of both that make args, and of args which flatter whoever compresses them."""
+    url = server.create_database("work", "template_queue")
+    with Connection(url) as connection:
+        enqueue(connection, options.jobs)
+        check_payload(connection, options.jobs)
+        connection.rows("truncate task_queue.bundles")
+        run_client(options, "enqueue", url=url, jobs=options.jobs, call=options.jobs)
+        check_payload(connection, options.jobs)
+        connection.rows("truncate task_queue.bundles")
+        enqueue(connection, options.jobs, args="format('{\"n\": \"%s\"}', lpad(random()::text, 91, '0'))")
+        noticed = notices(lambda: check_payload(connection, options.jobs))
+    server.drop_database("work")
+    return {"args that can be compressed": noticed}
+
+
 def measure(options):
     with Server(options.set) as server:
         server.create_queue(options.worker)
         for turn in range(options.repeats):
-            noticed = check_spoiled(server, options)
+            noticed = check_spoiled(server, options) | check_payloads(server, options)
             missed = [name for name, was_noticed in noticed.items() if not was_noticed]
             note(f"checks {turn + 1}/{options.repeats}: {len(noticed)} spoiled runs, {len(missed)} not noticed")
             fail_unless(not missed, f"not noticed: {', '.join(missed)}")
