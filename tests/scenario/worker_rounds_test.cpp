@@ -129,18 +129,37 @@ TEST_CASE("a worker allocates nothing and says nothing for a job by itself", "[s
     CHECK(std::ranges::count(worker.output(), '\n') < 100);
 }
 
+// A worker with little to do writes everything at once; this one has other work all the while.
 TEST_CASE("a job's outcome does not wait for the other jobs of its row", "[scenario][rounds]") {
     const TestDatabase database;
-    const WorkerProcess worker(database.url());
+    const WorkerProcess worker(database.url(), {{"TASK_WORKER_WORKER_CONCURRENCY", "2"}});
     database.psql(
-        "select count(*) from task_queue.enqueue_many('echo', array['{}', '{\"sleep_ms\": 600000}']::json[], bundle => "
-        "2)"
+        "begin; select count(*) from task_queue.enqueue_many('echo', array['{}', '{\"sleep_ms\": 600000}']::json[], "
+        "priority => 0, bundle => 2); select count(*) from task_queue.enqueue_many('echo', "
+        "array_fill('{\"sleep_ms\": 5}'::json, array[20000])); commit"
     );
-    const std::string states =
-        "select (select state from task_queue.job(128)) || ' ' || (select state from task_queue.job(129))";
-    await(database, states, "completed running");
-    database.psql("select task_queue.cancel(129)");
-    await(database, states, "completed cancelled");
+    await(
+        database,
+        "select (select state from task_queue.job(128)) || ' ' || (select state from task_queue.job(129))",
+        "completed running"
+    );
+    CHECK(database.value("select count(*) > 100 from task_queue.bundles where state = 1") == "t");
+}
+
+// Jobs of a millisecond: what the slots start in the next 50 ms waits in the worker when it is told to stop.
+TEST_CASE("what was claimed ahead goes back on stop, its attempt refunded", "[scenario][rounds]") {
+    const TestDatabase database;
+    WorkerProcess worker(database.url());
+    database.psql(
+        "select count(*) from task_queue.enqueue_many('echo', array_fill('{\"sleep_ms\": 1}'::json, array[100000]))"
+    );
+    await(database, "select count(*) > 3000 from task_queue.jobs where state = 'completed'", "t");
+    worker.signal(SIGTERM);
+    CHECK(worker.wait_exit() == 0);
+    CHECK(database.value("select count(*) > 100 from task_queue.bundles") == "t");
+    CHECK(
+        database.value("select count(*) from task_queue.bundles where state <> 1 or attempt > 0 or rescues > 0") == "0"
+    );
 }
 
 // A held snapshot keeps all index entries of jobs that are done. A claim that began at the start of the line would read
