@@ -87,6 +87,17 @@ asio::awaitable<jobs::Outcome> noop(jobs::JobContext&) {
     co_return jobs::Complete{};
 }
 
+struct DeafArgs {
+    std::string file;
+};
+BOOST_DESCRIBE_STRUCT(DeafArgs, (), (file))
+
+// Waits for the file whatever it is asked to; the next run of the job does not.
+asio::awaitable<jobs::Outcome> deaf(jobs::JobContext&, DeafArgs args) {
+    if (!std::filesystem::exists(args.file + ".reached")) co_await wait_for_file(args.file);
+    co_return jobs::Complete{};
+}
+
 // Nobody waits for the end of this one, but the end of the process does.
 asio::awaitable<jobs::Outcome> hang_at_exit(jobs::JobContext&) {
     struct Hanging {
@@ -110,6 +121,7 @@ void add_builtin_kinds(Registry& registry) {
     registry.add({.name = "undeclared", .handler = typed_handler<LedgerArgs>(ledger), .policy = {.backoff = quick}});
     registry.add({.name = "echo", .handler = typed_handler<examples::EchoArgs>(examples::echo), .policy = {}});
     registry.add({.name = "noop", .handler = noop, .policy = {}});
+    registry.add({.name = "deaf", .handler = typed_handler<DeafArgs>(deaf), .policy = {}});
     registry.add({.name = "hang-at-exit", .handler = hang_at_exit, .policy = {}});
 }
 
