@@ -31,8 +31,9 @@ constexpr const char* work = R"sql(
     update task_queue.batches set state = 'cancelled' where id = md5('cancelled')::uuid;
     insert into task_queue.batches (id, state, finished_at)
     values (md5('old')::uuid, 'finished', now() - interval '9 days');
-    insert into task_queue.dead_jobs (id, created_at, died_at, kind_id, queue_id, priority, attempt, max_attempts, error,
-        args)
+    insert into task_queue.dead_jobs (
+        id, created_at, died_at, kind_id, queue_id, priority, attempt, max_attempts, error, args
+    )
     values (384, now(), now() - interval '9 days', 1, 1, 4, 1, 1, 'x', '{}');
     insert into task_queue.enqueue_keys (key, job_ids, created_at) values ('old', '{}', now() - interval '9 days');
     insert into task_queue.task_progress (job_id, done, total, updated_at) values (640, 1, 2, now() - interval '9 days')
