@@ -168,15 +168,19 @@ TEST_CASE("a worker whose rights are taken goes on when it has them again", "[sc
     WorkerProcess worker(role.url(), FaultBed::environment(), bed.arguments());
     bed.enqueue(100);
     bed.await_running();
-    bed.sql("revoke update on task_queue.bundles, task_queue.workers from " + role.name);
+    const std::string rights = "update on task_queue.bundles, task_queue.workers, task_queue.leaders";
+    const std::string look = "maintenance failed, it will be tried again\",\"step\":\"look";
+    bed.sql("revoke " + rights + " from " + role.name);
     worker.wait_for_line(refused(heartbeat, "permission denied for table workers"));
     worker.wait_for_line(refused(claimer, "permission denied for table"));
     worker.wait_for_line("no heartbeat was accepted for two thirds of lease_timeout: stopping every handler");
-    bed.sql("grant update on task_queue.bundles, task_queue.workers to " + role.name);
+    worker.wait_for_line(refused(look, "permission denied for table leaders"));
+    bed.sql("grant " + rights + " to " + role.name);
     const auto since = FaultBed::now();
     bed.enqueue(10);
     bed.await_recovery("lost rights", since);
     wait_for_recovery(worker);
+    worker.wait_for_line("maintenance works again");
     CHECK(bed.loss().empty());
 }
 

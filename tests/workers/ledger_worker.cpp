@@ -12,6 +12,8 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -24,6 +26,13 @@
 
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
+
+// libfaketime, which steps this worker's clock in the chaos test, takes the offset off every time that a timer is set
+// to, whatever its clock, and is refused where that is below zero. So Asio's "at once" sets no timer, and the event
+// loop sleeps until something else wakes it. A program's own function goes before a preloaded one.
+extern "C" int timerfd_settime(int timer, int flags, const itimerspec* time, itimerspec* before) noexcept {
+    return static_cast<int>(::syscall(SYS_timerfd_settime, timer, flags, time, before));
+}
 
 namespace {
 
@@ -87,6 +96,17 @@ asio::awaitable<jobs::Outcome> noop(jobs::JobContext&) {
     co_return jobs::Complete{};
 }
 
+struct DeafArgs {
+    std::string file;
+};
+BOOST_DESCRIBE_STRUCT(DeafArgs, (), (file))
+
+// Waits for the file whatever it is asked to; the next run of the job does not.
+asio::awaitable<jobs::Outcome> deaf(jobs::JobContext&, DeafArgs args) {
+    if (!std::filesystem::exists(args.file + ".reached")) co_await wait_for_file(args.file);
+    co_return jobs::Complete{};
+}
+
 // Nobody waits for the end of this one, but the end of the process does.
 asio::awaitable<jobs::Outcome> hang_at_exit(jobs::JobContext&) {
     struct Hanging {
@@ -110,6 +130,7 @@ void add_builtin_kinds(Registry& registry) {
     registry.add({.name = "undeclared", .handler = typed_handler<LedgerArgs>(ledger), .policy = {.backoff = quick}});
     registry.add({.name = "echo", .handler = typed_handler<examples::EchoArgs>(examples::echo), .policy = {}});
     registry.add({.name = "noop", .handler = noop, .policy = {}});
+    registry.add({.name = "deaf", .handler = typed_handler<DeafArgs>(deaf), .policy = {}});
     registry.add({.name = "hang-at-exit", .handler = hang_at_exit, .policy = {}});
 }
 
