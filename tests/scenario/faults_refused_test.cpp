@@ -73,16 +73,20 @@ public:
     explicit Deadlock(const TestDatabase& database) : database_(database), other_(database) {
         other_.execute("set local deadlock_timeout = '1h'");
     }
-    // The circle closes around a session that has written something and waits for the table.
-    void close(const std::string& table, const std::string& row) {
+    // The circle closes around a session that has changed a row of `changed` and waits for `table`.
+    void close(const std::string& table, const std::string& changed) {
         const auto limit = FaultBed::now() + 30s;
-        const std::string waiting =
-            "select count(*) from pg_locks w join pg_locks h using (pid) where not w.granted and w.relation = '" +
-            table + "'::regclass and h.locktype = 'transactionid' and h.granted";
+        const std::string waiting = fmt::format(
+            "select count(*) from pg_locks w join pg_locks h using (pid) join pg_locks x using (pid) "
+            "where not w.granted and w.relation = '{}'::regclass and h.granted and h.relation = '{}'::regclass "
+            "and h.mode = 'RowExclusiveLock' and x.granted and x.locktype = 'transactionid'",
+            table,
+            changed
+        );
         while (database_.value(waiting) == "0") {
-            if (FaultBed::now() > limit) throw std::runtime_error("nobody who has written waits for " + table);
+            if (FaultBed::now() > limit) throw std::runtime_error("nobody who has changed " + changed + " waits");
         }
-        other_.execute(row);
+        other_.execute("select from " + changed + " for update");
         other_.rollback();
     }
     void lock(const std::string& table) { other_.execute("lock table " + table + " in access exclusive mode"); }
@@ -192,7 +196,7 @@ TEST_CASE("a heartbeat that a deadlock ends is sent again", "[scenario][faults][
     WorkerProcess worker(database.url(), Deadlock::environment({{"DB_POOLER", "transaction"}}), bed.arguments());
     Deadlock deadlock(database);
     deadlock.lock("task_queue.queues");
-    deadlock.close("task_queue.queues", "select from task_queue.workers for update");
+    deadlock.close("task_queue.queues", "task_queue.workers");
     worker.wait_for_line(refused(heartbeat, "deadlock detected"));
     worker.wait_for_line("heartbeat accepted again");
 }
@@ -214,7 +218,7 @@ TEST_CASE("outcomes that a deadlock keeps from being written are written again",
     deadlock.lock("task_queue.workers");
     end.close();
     // The claim, which asks whether the worker lives, goes out behind the outcome.
-    deadlock.close("task_queue.workers", "select from task_queue.bundles for update");
+    deadlock.close("task_queue.workers", "task_queue.bundles");
     worker.wait_for_line(refused(claimer, "deadlock detected"));
     bed.await("select state from task_queue.job(" + job + ")", "completed");
     CHECK(bed.value("select attempt from task_queue.job(" + job + ")") == "1");
