@@ -114,7 +114,7 @@ asio::awaitable<int> redrive(
     db::Session& session, const Global& global, const BatchCommand& command, queue::BatchId& watched
 ) {
     const queue::BatchStatus batch = co_await find_batch(session, command.batch);
-    const queue::DeadFilter filter{.jobs = {}, .kind = command.kind, .batch = batch.id};
+    const queue::DeadFilter filter{.jobs = {}, .kind = command.kind, .queue = {}, .batch = batch.id};
     const Redriven redriven = co_await redrive_all(session, global, filter, command.dry_run);
     const std::int64_t jobs = command.dry_run ? redriven.left : std::ssize(redriven.jobs);
     if (global.json) {

@@ -151,8 +151,9 @@ asio::awaitable<int> show_batch(db::Session& session, const Global& global, cons
     if (story.batch.waiting > 0) story.unserved = co_await list_unserved(session, id);
     if (command.slowest > 0) story.slowest = co_await queue::list_slow_jobs(session, id, command.slowest);
     if (command.failures > 0 && story.batch.discarded > 0) {
-        story.failures =
-            co_await queue::list_dead_jobs(session, {.jobs = {}, .kind = {}, .batch = id, .limit = command.failures});
+        story.failures = co_await queue::list_dead_jobs(
+            session, {.jobs = {}, .kind = {}, .queue = {}, .batch = id, .limit = command.failures}
+        );
     }
     if (global.json) {
         fmt::print("{}\n", story_json(story));

@@ -169,8 +169,8 @@ Examples:
   task-worker worker list)";
 
 inline constexpr const char* dead =
-    R"(redrive and purge want numbers, --kind, --batch or --all. purge by anything but
-numbers asks first, or wants --yes.
+    R"(redrive and purge want numbers, --kind, --queue, --batch or --all. purge by
+anything but numbers asks first, or wants --yes.
 
 Examples:
   task-worker dead list --kind resize
@@ -182,7 +182,7 @@ inline constexpr const char* dead_list =
     R"(--json: [{job, kind, queue, batch, attempt, error, created_at, died_at, args}]
 
 Examples:
-  task-worker dead list --kind resize)";
+  task-worker dead list --kind resize --queue mail)";
 
 inline constexpr const char* dead_show =
     R"(--json: as job show writes it

@@ -133,6 +133,7 @@ struct DeadCommand {
     std::vector<queue::JobId> jobs;
     std::optional<std::string> kind;
     std::optional<std::string> batch;  // name or UUID
+    std::optional<std::string> queue;
     bool all = false;
     bool dry_run = false;
     bool yes = false;  // purge without asking

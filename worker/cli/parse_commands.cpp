@@ -198,6 +198,7 @@ void Parser::add_dead() {
     for (CLI::App* command : {list, redrive, purge}) {
         command->add_option("--kind", dead_.kind, "of this kind")->type_name("KIND");
         command->add_option("--batch", dead_.batch, "of this batch, by name or id")->type_name("BATCH");
+        command->add_option("--queue", dead_.queue, "of this queue")->type_name("QUEUE");
     }
     for (CLI::App* command : {redrive, purge}) {
         command->add_flag("--all", dead_.all, "every one");
