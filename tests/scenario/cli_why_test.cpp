@@ -163,7 +163,7 @@ TEST_CASE("job why: its batch is cancelled", "[worker][cli][why][scenario]") {
     test.add_worker();
     REQUIRE(test.shell.run({"enqueue", "echo", "--batch", "b", "--args", "1"}).code == 0);
     test.claim("128", "1");
-    REQUIRE(test.shell.run({"batch", "cancel", "b"}).code == 0);
+    REQUIRE(test.shell.run({"batch", "cancel", "b", "--yes"}).code == 0);
     CHECK(test.reasons("128") == "batch_cancelled cancel_requested running");
     CHECK(
         holds(test.text("128"), "- its batch is cancelled: it will not run again\n- its worker was asked to stop it\n")

@@ -46,12 +46,14 @@ Examples:
   task-worker batch seal photos)";
 
 inline constexpr const char* batch_cancel =
-    R"(Jobs that wait are cancelled, running ones are asked to stop.
+    R"(Jobs that wait are cancelled, running ones are asked to stop, and no more come in.
+It asks first, or wants --yes.
 
---json: {id, cancelled, stopping}
+--json: {id, cancelled, stopping, dry_run}
 
 Examples:
-  task-worker batch cancel photos)";
+  task-worker batch cancel photos --dry-run
+  task-worker batch cancel photos --yes)";
 
 inline constexpr const char* batch_redrive =
     R"(All in one transaction: the batch goes on in one more round, and its callbacks
