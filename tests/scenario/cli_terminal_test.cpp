@@ -82,6 +82,11 @@ TEST_CASE("what is shown fits a terminal of 80 and of 160 columns", "[worker][cl
     const std::string jobs = run_command(on_terminal(office.shell.command({"job", "list"}), columns)).output;
     INFO(jobs);
     CHECK(holds(jobs, "…") == (columns == 80));  // the long kind, whole where there is room
+    for (const std::string& line : lines_on(jobs)) {
+        INFO(line);
+        if (holds(line, "1234567808")) CHECK(line.ends_with("Z  in 850 ms"));
+    }
+    CHECK(holds(jobs, "1234567808"));
 }
 
 TEST_CASE("colours are for terminals, unless none are wanted", "[worker][cli][terminal][scenario]") {
