@@ -109,6 +109,7 @@ void print_failures(const std::vector<queue::DeadJob>& failures, const queue::Ba
     fmt::print("\nFailures\n{}", render_table(columns, rows, table_width()));
     const auto more = batch.discarded - static_cast<std::int64_t>(failures.size());
     if (more > 0) fmt::print("and {} more: task-worker dead list --batch {}\n", more, batch.id);
+    if (batch.state != "cancelled") fmt::print("run them again: task-worker batch redrive {}\n", batch.id);
 }
 
 void print_story(const Global& global, const Story& story) {

@@ -96,9 +96,12 @@ Examples:
   task-worker job show 128)";
 
 inline constexpr const char* job_why =
-    R"(--json: {job, kind, queue, state, reasons: [{reason, text}]}, where reason is
-  ended, running, lost_worker, cancel_requested, batch_cancelled, scheduled,
-  retry, no_leader, paused, unserved, busy, queue_limit, suspect, behind or next
+    R"(The limit of a kind is that of the handler in this configuration.
+
+--json: {job, kind, queue, state, reasons: [{reason, text}]}, where reason is
+  ended, error, redrive, running, lost_worker, cancel_requested,
+  batch_cancelled, scheduled, retry, no_leader, paused, unserved, busy,
+  queue_limit, kind_limit, suspect, behind or next
 
 Examples:
   task-worker job why 128)";

@@ -87,7 +87,7 @@ int perform(const Global& global, const JobCommand& command) {
             case JobCommand::Action::show:
                 return show_job(session, global, loaded.config, command.job);
             case JobCommand::Action::why:
-                return explain_job(session, global, command.job);
+                return explain_job(session, global, loaded.config, command.job);
             case JobCommand::Action::wait:
                 return wait_for_job(session, global, command.job, command.timeout);
             case JobCommand::Action::cancel:
