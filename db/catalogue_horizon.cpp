@@ -22,7 +22,8 @@ const Statement read_horizon_holders_sql{"read_horizon_holders", R"sql(
         from pg_prepared_xacts p
         where p.database = current_database()
         union all
-        select 'replication slot', s.slot_name, s.active_pid, '', null, greatest(age(s.xmin), age(s.catalog_xmin))::bigint
+        select 'replication slot', s.slot_name, s.active_pid, case when s.xmin is null then 'catalogues' else '' end,
+            null, greatest(age(s.xmin), age(s.catalog_xmin))::bigint
         from pg_replication_slots s
         where s.xmin is not null or s.catalog_xmin is not null
     ) holders

@@ -16,10 +16,11 @@ namespace db {
 
 // Something that holds back the xmin horizon of this database: rows that died after it began cannot be removed.
 struct HorizonHolder {
-    std::string what;                           // session, prepared transaction, replication slot
-    std::string name;                           // application, global id, slot
-    std::optional<int> pid{};                   // of a session
-    std::string state{};                        // of a session: active, idle in transaction, ...
+    std::string what;          // session, prepared transaction, replication slot
+    std::string name;          // application, global id, slot
+    std::optional<int> pid{};  // of a session
+    std::string state{
+    };  // of a session: active, idle in transaction, ...; of a slot: catalogues, if it holds no others
     std::optional<std::chrono::seconds> age{};  // of the transaction; empty: not known
     std::int64_t transactions = 0;              // that began since
 };

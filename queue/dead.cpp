@@ -15,14 +15,15 @@ const db::Statement list_dead_jobs_sql{"list_dead_jobs", R"sql(
     join task_queue.kinds k on k.id = d.kind_id
     join task_queue.queues q on q.id = d.queue_id
     where (cardinality($1::bigint[]) = 0 or d.id = any ($1::bigint[])) and ($2::text is null or k.name = $2::text)
-      and ($3::uuid is null or d.batch_id = $3::uuid)
+      and ($3::text is null or q.name = $3::text) and ($4::uuid is null or d.batch_id = $4::uuid)
     order by d.died_at desc, d.id desc
-    limit $4::integer
+    limit $5::integer
 )sql"};
 
 asio::awaitable<std::vector<DeadJob>> list_dead_jobs(db::Session& session, DeadFilter filter) {
-    const db::Rows rows =
-        co_await session.execute(list_dead_jobs_sql, filter.jobs, filter.kind, filter.batch, filter.limit);
+    const db::Rows rows = co_await session.execute(
+        list_dead_jobs_sql, filter.jobs, filter.kind, filter.queue, filter.batch, filter.limit
+    );
     co_return db::map_rows(rows, [](db::Row row) {
         return DeadJob{
             .id = row.get<JobId>(0),
@@ -44,11 +45,12 @@ const db::Statement find_dead_jobs_sql{"find_dead_jobs", R"sql(
     from task_queue.dead_jobs d
     where (cardinality($1::bigint[]) = 0 or d.id = any ($1::bigint[]))
       and ($2::text is null or d.kind_id = (select k.id from task_queue.kinds k where k.name = $2::text))
-      and ($3::uuid is null or d.batch_id = $3::uuid)
-      and ($5::bigint is null
-        or (d.died_at, d.id) < ('epoch'::timestamptz + $5::bigint * interval '1 microsecond', $6::bigint))
+      and ($3::text is null or d.queue_id = (select q.id from task_queue.queues q where q.name = $3::text))
+      and ($4::uuid is null or d.batch_id = $4::uuid)
+      and ($6::bigint is null
+        or (d.died_at, d.id) < ('epoch'::timestamptz + $6::bigint * interval '1 microsecond', $7::bigint))
     order by d.died_at desc, d.id desc
-    limit $4::integer
+    limit $5::integer
 )sql"};
 
 asio::awaitable<std::vector<DeadPlace>> find_dead_jobs(
@@ -57,7 +59,14 @@ asio::awaitable<std::vector<DeadPlace>> find_dead_jobs(
     const std::optional<db::TimePoint> died_at = below ? std::optional(below->died_at) : std::nullopt;
     const JobId job = below ? below->job : JobId{};
     const db::Rows rows = co_await session.execute(
-        find_dead_jobs_sql, filter.jobs, filter.kind, filter.batch, filter.limit, microseconds_of(died_at), job
+        find_dead_jobs_sql,
+        filter.jobs,
+        filter.kind,
+        filter.queue,
+        filter.batch,
+        filter.limit,
+        microseconds_of(died_at),
+        job
     );
     co_return db::map_rows(rows, [](db::Row row) {
         return DeadPlace{.died_at = row.get<db::TimePoint>(1), .job = row.get<JobId>(0)};
@@ -71,11 +80,13 @@ const db::Statement redrive_dead_jobs_sql{"redrive_dead_jobs", R"sql(
         select d.id
         from task_queue.dead_jobs d
         join task_queue.kinds k on k.id = d.kind_id
+        join task_queue.queues q on q.id = d.queue_id
         left join task_queue.batches b on b.id = d.batch_id
         where (cardinality($1::bigint[]) = 0 or d.id = any ($1::bigint[])) and ($2::text is null or k.name = $2::text)
-          and ($3::uuid is null or d.batch_id = $3::uuid) and b.state is distinct from 'cancelled'
+          and ($3::text is null or q.name = $3::text) and ($4::uuid is null or d.batch_id = $4::uuid)
+          and b.state is distinct from 'cancelled'
         order by d.died_at desc, d.id desc
-        limit $4::integer
+        limit $5::integer
     ), picked as materialized (
         select d.*
         from task_queue.dead_jobs d
@@ -109,8 +120,9 @@ const db::Statement redrive_dead_jobs_sql{"redrive_dead_jobs", R"sql(
 )sql"};
 
 asio::awaitable<std::vector<JobId>> redrive_dead_jobs(db::Session& session, DeadFilter filter) {
-    const db::Rows rows =
-        co_await session.execute(redrive_dead_jobs_sql, filter.jobs, filter.kind, filter.batch, filter.limit);
+    const db::Rows rows = co_await session.execute(
+        redrive_dead_jobs_sql, filter.jobs, filter.kind, filter.queue, filter.batch, filter.limit
+    );
     std::vector<JobId> jobs = db::map_rows(rows, [](db::Row row) { return row.get<JobId>(0); });
     std::ranges::sort(jobs);  // `returning` promises no order
     co_return jobs;
@@ -122,16 +134,18 @@ const db::Statement purge_dead_jobs_sql{"purge_dead_jobs", R"sql(
         select d.id
         from task_queue.dead_jobs d
         join task_queue.kinds k on k.id = d.kind_id
+        join task_queue.queues q on q.id = d.queue_id
         where (cardinality($1::bigint[]) = 0 or d.id = any ($1::bigint[])) and ($2::text is null or k.name = $2::text)
-          and ($3::uuid is null or d.batch_id = $3::uuid)
+          and ($3::text is null or q.name = $3::text) and ($4::uuid is null or d.batch_id = $4::uuid)
         order by d.died_at desc, d.id desc
-        limit $4::integer
+        limit $5::integer
     ))
 )sql"};
 
 asio::awaitable<std::int64_t> purge_dead_jobs(db::Session& session, DeadFilter filter) {
-    const db::Rows rows =
-        co_await session.execute(purge_dead_jobs_sql, filter.jobs, filter.kind, filter.batch, filter.limit);
+    const db::Rows rows = co_await session.execute(
+        purge_dead_jobs_sql, filter.jobs, filter.kind, filter.queue, filter.batch, filter.limit
+    );
     co_return rows.affected();
 }
 

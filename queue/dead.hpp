@@ -18,6 +18,7 @@ namespace queue {
 struct DeadFilter {
     std::vector<JobId> jobs{};  // empty: any
     std::optional<std::string> kind{};
+    std::optional<std::string> queue{};
     std::optional<BatchId> batch{};
     int limit = 1000;
 };

@@ -57,26 +57,29 @@ asio::awaitable<std::optional<Obstacles>> read_obstacles(db::Session& session, J
 
 // Index: ix_bundles_worker_id.
 const db::Statement read_loads_sql{"read_loads", R"sql(
-    select w.id, held.jobs, held.from_queue
+    select w.id, held.jobs, held.from_queue, held.of_kind
     from task_queue.workers w
     cross join lateral (
         select coalesce(sum(task_queue.count_jobs(b.pending)), 0)::bigint as jobs,
-            coalesce(sum(task_queue.count_jobs(b.pending)) filter (where q.name = $1::text), 0)::bigint as from_queue
+            coalesce(sum(task_queue.count_jobs(b.pending)) filter (where q.name = $1::text), 0)::bigint as from_queue,
+            coalesce(sum(task_queue.count_jobs(b.pending)) filter (where k.name = $2::text), 0)::bigint as of_kind
         from task_queue.bundles b
         join task_queue.queues q on q.id = b.queue_id
+        join task_queue.kinds k on k.id = b.kind_id
         where b.worker_id = w.id and b.state = 2
     ) held
     where w.dead_at is null
     order by w.id
 )sql"};
 
-asio::awaitable<std::vector<WorkerLoad>> read_loads(db::Session& session, std::string queue) {
-    const db::Rows rows = co_await session.execute(read_loads_sql, queue);
+asio::awaitable<std::vector<WorkerLoad>> read_loads(db::Session& session, std::string queue, std::string kind) {
+    const db::Rows rows = co_await session.execute(read_loads_sql, queue, kind);
     co_return db::map_rows(rows, [](db::Row row) {
         return WorkerLoad{
             .worker = row.get<WorkerId>(0),
             .held = row.get<std::int64_t>(1),
             .from_queue = row.get<std::int64_t>(2),
+            .of_kind = row.get<std::int64_t>(3),
         };
     });
 }

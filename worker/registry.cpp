@@ -84,6 +84,17 @@ std::vector<std::string> kind_names(const Config& config, const AddKinds& add_na
     return names;
 }
 
+std::optional<jobs::KindPolicy> find_policy(
+    const Config& config, const AddKinds& add_natives, const std::string& kind
+) {
+    const auto handler = config.handlers.find(kind);
+    if (handler != config.handlers.end()) return handler->second.policy;
+    jobs::BlockingThreads none(1);
+    const jobs::Registry natives = make_natives(add_natives, {none});
+    const jobs::Kind* native = natives.find(kind);
+    return native == nullptr ? std::nullopt : std::optional(native->policy);
+}
+
 std::vector<HandlerSnapshot> handler_snapshots(const jobs::Registry& registry) {
     std::vector<HandlerSnapshot> snapshots;
     for (const std::string& name : registry.names()) {

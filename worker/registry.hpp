@@ -7,6 +7,7 @@
 #include "worker/metrics.hpp"
 #include "worker/natives.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,9 @@ jobs::Registry make_registry(const Config& config, const AddKinds& add_natives, 
 
 // The names of the same kinds, without their handlers.
 std::vector<std::string> kind_names(const Config& config, const AddKinds& add_natives);
+
+// How this process would run jobs of a kind; empty: it has no handler for it.
+std::optional<jobs::KindPolicy> find_policy(const Config& config, const AddKinds& add_natives, const std::string& kind);
 
 // What the handlers of all kinds have counted.
 std::vector<HandlerSnapshot> handler_snapshots(const jobs::Registry& registry);

@@ -210,8 +210,11 @@ TEST_CASE("dead letters are listed, redriven under their ids, and purged", "[que
     CHECK(list({})[0].error == "no use");
     CHECK(list({.kind = "other"}).empty());
     CHECK(list({.jobs = {test.job(2)}}).empty());
-    CHECK(list({.jobs = {test.job(3)}, .kind = "test", .batch = batch_id}).size() == 1);
+    CHECK(list({.jobs = {test.job(3)}, .kind = "test", .queue = "default", .batch = batch_id}).size() == 1);
+    CHECK(list({.queue = "mail"}).empty());
     CHECK(redrive({.kind = "other"}).empty());
+    CHECK(redrive({.queue = "mail"}).empty());
+    CHECK(tests::run(test.context, [&] { return purge_dead_jobs(test.session, {.queue = "mail"}); }) == 0);
     CHECK(redrive({.jobs = {test.job(3)}}) == std::vector<JobId>{test.job(3)});
     CHECK(list({}).empty());
     const auto details = test.read(test.job(3));

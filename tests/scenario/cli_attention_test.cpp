@@ -30,7 +30,7 @@ TEST_CASE("batch and job say that no live worker has a handler for a kind", "[wo
 
     Child watching(shell.command({"batch", "watch", "b"}));
     watching.wait_for(text);
-    CHECK(shell.run({"batch", "cancel", "b"}).code == 0);
+    CHECK(shell.run({"batch", "cancel", "b", "--yes"}).code == 0);
     const Finished watched = watching.wait();
     CHECK(watched.code == 1);
     CHECK(watched.errors.find(text) == watched.errors.rfind(text));

@@ -37,7 +37,7 @@ TEST_CASE("batch shows, lists, seals and cancels", "[worker][cli][scenario]") {
     shell.refuses({"batch", "show", "photo"}, 1, "there is no batch \"photo\": did you mean photos?");
     CHECK(shell.run({"batch", "seal", "photos"}).output == "batch photos sealed\n");
     CHECK(shell.run({"batch", "seal", "photos"}).output == "batch photos was sealed before\n");
-    CHECK(holds(shell.run({"batch", "cancel", "photos"}).output, "1 jobs cancelled"));
+    CHECK(holds(shell.run({"batch", "cancel", "photos", "--yes"}).output, "cancelled 1 job"));
     CHECK(database.value("select cancelled from task_queue.batch_status((select id from task_queue.batches))") == "1");
 }
 
@@ -53,7 +53,7 @@ TEST_CASE("batch watch ends with the batch: 0, or 1 with failures", "[worker][cl
     CHECK(holds(good.output, "1/1 100 %"));
 
     REQUIRE(shell.run({"enqueue", "echo", "--batch", "bad"}).code == 0);
-    REQUIRE(shell.run({"batch", "cancel", "bad"}).code == 0);
+    REQUIRE(shell.run({"batch", "cancel", "bad", "--yes"}).code == 0);
     database.psql("select task_queue.fold_batch_changes(0, 10000)");
     const Finished bad = shell.run({"batch", "watch", "bad", "--json"});
     CHECK(bad.code == 1);
@@ -82,7 +82,7 @@ TEST_CASE("batch cancel goes on until a batch of many rows is empty", "[worker][
         "select task_queue.enqueue_many('echo', array_fill('{}'::json, array[10001]), bundle => 1, "
         "batch_id => '00000000-0000-0000-0000-000000000001')"
     );
-    CHECK(holds(shell.run({"batch", "cancel", "big"}).output, "10001 jobs cancelled"));
+    CHECK(holds(shell.run({"batch", "cancel", "big", "--yes"}).output, "cancelled 10001 jobs"));
     CHECK(database.value("select count(*) from task_queue.bundles") == "0");
 }
 
@@ -97,7 +97,7 @@ TEST_CASE("batch watch goes on after a restart of the server", "[worker][cli][ba
     watching.wait_for("the database went away");
     server.start();
     watching.wait_for("the database is back");
-    CHECK(shell.run({"batch", "cancel", "b"}).code == 0);
+    CHECK(shell.run({"batch", "cancel", "b", "--yes"}).code == 0);
     run_command({
         .words = {"/usr/bin/psql", "-qAtc", "select task_queue.fold_batch_changes(0, 1000)", server.url()},
     });

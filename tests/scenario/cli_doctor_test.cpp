@@ -118,7 +118,7 @@ TEST_CASE("doctor tells batches that cannot finish", "[worker][cli][doctor][scen
     CHECK(holds(patient.examine("batches", false), "1 jobs name the batch 11111111-"));
 }
 
-TEST_CASE("doctor tells missing indexes and another schema", "[worker][cli][doctor][scenario]") {
+TEST_CASE("doctor tells missing and invalid indexes", "[worker][cli][doctor][scenario]") {
     const Patient patient;
     patient.database.psql("drop index task_queue.ix_bundles_run_at");
     const std::string index = patient.examine("indexes", false);
@@ -133,14 +133,95 @@ TEST_CASE("doctor tells missing indexes and another schema", "[worker][cli][doct
     patient.database.psql(
         "update pg_index set indisvalid = true where indexrelid = 'task_queue.uq_queues_name'::regclass"
     );
+}
 
-    patient.database.psql("alter function task_queue.report_progress rename to elsewhere");
-    CHECK(holds(patient.examine("schema", false), "the function task_queue.report_progress is missing"));
-    patient.database.psql("alter function task_queue.elsewhere rename to report_progress");
+TEST_CASE("doctor tells what of the schema is missing or another", "[worker][cli][doctor][scenario]") {
+    struct Case {
+        const char* breaks;
+        const char* found;
+        const char* mends;
+    };
+    const Case one = GENERATE(
+        Case{
+            "alter function task_queue.report_progress rename to elsewhere",
+            "the function task_queue.report_progress is missing",
+            "alter function task_queue.elsewhere rename to report_progress"
+        },
+        Case{
+            "drop function task_queue.enqueue(text, jsonb, text, integer, timestamptz, interval, integer, text, text, "
+            "uuid, json)",
+            "the function task_queue.enqueue is missing",
+            nullptr
+        },
+        Case{
+            "create or replace function task_queue.tell_queues_changed() returns trigger language plpgsql as "
+            "'begin return null; end'",
+            "the function task_queue.tell_queues_changed has another body",
+            nullptr
+        },
+        Case{
+            "create or replace function task_queue.count_jobs(mask bigint) returns integer "
+            "language sql immutable strict parallel safe as 'select bit_count(mask::bit(64))::integer'",
+            "the function task_queue.count_jobs has another body",
+            nullptr
+        },
+        Case{
+            "alter trigger tell_queues_changed on task_queue.queues rename to elsewhere",
+            "the trigger task_queue.tell_queues_changed is missing or disabled",
+            "alter trigger elsewhere on task_queue.queues rename to tell_queues_changed"
+        },
+        Case{
+            "alter table task_queue.queues disable trigger tell_queues_changed",
+            "the trigger task_queue.tell_queues_changed is missing or disabled",
+            "alter table task_queue.queues enable trigger tell_queues_changed"
+        },
+        Case{
+            "alter table task_queue.bundles drop constraint ck_bundles_state",
+            "the constraint task_queue.bundles.ck_bundles_state is missing",
+            nullptr
+        },
+        Case{
+            "alter table task_queue.batches drop constraint fk_batches_on_finish_kind_id_kinds",
+            "the constraint task_queue.batches.fk_batches_on_finish_kind_id_kinds is missing",
+            nullptr
+        },
+        Case{
+            "alter table task_queue.workers rename column host to machine",
+            "the column task_queue.workers.host is missing",
+            "alter table task_queue.workers rename column machine to host"
+        },
+        Case{
+            "alter view task_queue.jobs rename to elsewhere",
+            "the view task_queue.jobs is missing",
+            "alter view task_queue.elsewhere rename to jobs"
+        }
+    );
+    INFO(one.breaks);
+    const Patient patient;
     patient.examine("schema", true);
+    patient.database.psql(one.breaks);
+    CHECK(holds(patient.examine("schema", false), one.found));
+    if (one.mends == nullptr) return;
+    patient.database.psql(one.mends);
+    patient.examine("schema", true);
+}
+
+TEST_CASE(
+    "doctor tells migrations that are pending, or were applied with another text", "[worker][cli][doctor][scenario]"
+) {
+    const Patient patient;
     REQUIRE(patient.shell.run({"migrate", "down", "--to", "3"}).code == 0);
     CHECK(holds(patient.examine("schema", false), "is pending"));
     REQUIRE(patient.shell.run({"migrate", "up"}).code == 0);
     patient.database.psql("update task_queue.migrations set checksum = 'x' where version = 2");
     CHECK(holds(patient.examine("schema", false), "applied with another text"));
+}
+
+TEST_CASE("doctor goes on where a constraint is missing", "[worker][cli][doctor][scenario]") {
+    const Patient patient;
+    patient.database.psql("alter table task_queue.bundles drop constraint ck_bundles_state");
+    const Finished finished = patient.shell.run({"doctor"});
+    INFO(finished.output << finished.errors);
+    CHECK(finished.code == 1);
+    CHECK(holds(finished.output, "ok       leases"));
 }

@@ -66,7 +66,7 @@ const std::vector<Case>& cases() {
         {"dead show", "256", job_names, std::string(" ") + job_more},
         {"dead redrive", "256", "redriven left dry_run"},
         {"dead purge", "384", "purged dry_run"},
-        {"batch cancel", "photos", "id cancelled stopping"},
+        {"batch cancel", "photos --yes", "id cancelled stopping dry_run"},
         {"batch watch", "ended", batch_names, " final"},
         {"job wait", "128", "job state"},
         {"doctor", "", "check ok text advice"},

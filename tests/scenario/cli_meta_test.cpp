@@ -24,7 +24,7 @@ TEST_CASE("enqueue hands --meta to its jobs, its batch and the batch's callbacks
     );
     CHECK(database.value("select count(*) from task_queue.bundles where meta ->> 'by' = 'ada'") == "3");
     CHECK(holds(shell.run({"batch", "show", "b", "--json"}).output, "\"meta\": " + meta));
-    REQUIRE(shell.run({"batch", "cancel", "b"}).code == 0);
+    REQUIRE(shell.run({"batch", "cancel", "b", "--yes"}).code == 0);
     database.psql("select task_queue.fold_batch_changes(0, 1000)");
     CHECK(
         database.value("select b.meta ->> 'by' from task_queue.bundles b join task_queue.kinds k on k.id = b.kind_id "

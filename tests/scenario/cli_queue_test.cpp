@@ -1,6 +1,7 @@
 // queue, worker and dead: the real program against a real database.
 
 #include "tests/support/catch.hpp"
+#include "tests/support/cli_office.hpp"
 #include "tests/support/database.hpp"
 #include "tests/support/shell.hpp"
 
@@ -43,6 +44,23 @@ TEST_CASE("dead lists, shows, redrives and purges discarded jobs", "[worker][cli
     CHECK(shell.run({"dead", "purge", "--all", "--dry-run"}).output == "would purge 1 dead letter\n");
     CHECK(shell.run({"dead", "purge", "--all", "--yes"}).output == "purged 1 dead letter\n");
     CHECK(shell.run({"dead", "list"}).output == "no dead letters\n");
+}
+
+TEST_CASE("dead lists, redrives and purges those of a queue", "[worker][cli][scenario]") {
+    const CliOffice office;
+    const Shell& shell = office.shell;
+    office.database.psql(
+        "update task_queue.dead_jobs set queue_id = (select id from task_queue.queues where name = 'mail') "
+        "where id = 384"
+    );
+    const std::string listed = shell.run({"dead", "list", "--queue", "mail"}).output;
+    CHECK(holds(listed, "384"));
+    CHECK_FALSE(holds(listed, "256"));
+    CHECK(shell.run({"dead", "list", "--queue", "mails"}).output == "no dead letters\n");
+    CHECK(shell.run({"dead", "purge", "--queue", "default", "--dry-run"}).output == "would purge 1 dead letter\n");
+    CHECK(shell.run({"dead", "redrive", "--queue", "mail"}).output == "redrove 1 job\n");
+    CHECK(shell.run({"dead", "purge", "--queue", "mail", "--yes"}).output == "purged 0 dead letters\n");
+    CHECK(shell.run({"dead", "purge", "--queue", "default", "--yes"}).output == "purged 1 dead letter\n");
 }
 
 TEST_CASE("batch redrive puts every dead letter of a batch back once, in one more round", "[worker][cli][scenario]") {

@@ -2,6 +2,7 @@
 
 #include "tests/support/catch.hpp"
 #include "tests/support/cli_office.hpp"
+#include "tests/support/on_terminal.hpp"
 #include "worker/cli/terminal.hpp"
 
 #include <algorithm>
@@ -15,17 +16,6 @@ using namespace tests;
 using worker::cli::shown_width;
 
 namespace {
-
-// The same command on a terminal, which `script` makes.
-Command on_terminal(Command command, int columns) {
-    std::string line = "stty cols " + std::to_string(columns) + " && exec";
-    for (const std::string& word : command.words) {
-        line += " '" + std::regex_replace(word, std::regex("'"), R"('\'')") + "'";
-    }
-    command.words = {"/usr/bin/script", "-qec", line, "/dev/null"};
-    command.environment.try_emplace("TERM", "xterm");
-    return command;
-}
 
 // What stood on the lines of the terminal, each state of a line that was redrawn for itself, without escape codes.
 std::vector<std::string> lines_on(const std::string& output) {
@@ -92,6 +82,11 @@ TEST_CASE("what is shown fits a terminal of 80 and of 160 columns", "[worker][cl
     const std::string jobs = run_command(on_terminal(office.shell.command({"job", "list"}), columns)).output;
     INFO(jobs);
     CHECK(holds(jobs, "…") == (columns == 80));  // the long kind, whole where there is room
+    for (const std::string& line : lines_on(jobs)) {
+        INFO(line);
+        if (holds(line, "1234567808")) CHECK(line.ends_with("Z  in 850 ms"));
+    }
+    CHECK(holds(jobs, "1234567808"));
 }
 
 TEST_CASE("colours are for terminals, unless none are wanted", "[worker][cli][terminal][scenario]") {

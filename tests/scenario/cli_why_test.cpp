@@ -1,6 +1,8 @@
 // `job why`: one test for each reason that there is, on a real database; and `job wait`.
 
+#include "tests/support/background.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/cli_office.hpp"
 #include "tests/support/database.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/shell.hpp"
@@ -87,6 +89,21 @@ TEST_CASE(
     CHECK(holds(test.text("130"), "- 4 jobs stand before it\n"));
 }
 
+TEST_CASE("job why: more jobs stand before it than are counted", "[worker][cli][why][scenario]") {
+    const Asked test;
+    test.add_worker();
+    test.database.psql(
+        "select count(*) from task_queue.enqueue_many('echo', array_fill('{}'::json, array[10001]), bundle => 1)"
+    );
+    const std::string job = test.enqueue();
+    CHECK(test.reasons(job) == "behind");
+    CHECK(holds(test.text(job), "- at least 10000 jobs stand before it\n"));
+    test.database.psql(
+        "delete from task_queue.bundles where id in (select b.id from task_queue.bundles b order by b.id limit 2)"
+    );
+    CHECK(holds(test.text(job), "- 9999 jobs stand before it\n"));
+}
+
 TEST_CASE("job why: its queue is paused", "[worker][cli][why][scenario]") {
     const Asked test;
     test.add_worker();
@@ -103,6 +120,9 @@ TEST_CASE("job why: no worker runs, or none has its kind or its queue", "[worker
     CHECK(holds(test.text(job), "- no worker is running"));
     test.add_worker("(1, 5, 10, 42, 'here', 'v', '{work}', '{default}')");
     CHECK(holds(test.text(job), "- no live worker has a handler for `echo`"));
+    test.database.psql("update task_queue.workers set kinds = '{echo}', queues = '{mail}'");
+    CHECK(holds(test.text(job), "- no live worker serves the queue `default`: add it to the queues of one\n"));
+    test.database.psql("update task_queue.workers set kinds = '{work}', queues = '{default}'");
     test.add_worker("(2, 5, 10, 43, 'here', 'v', '{echo}', '{mail}')");
     CHECK(holds(test.text(job), "- no live worker that serves the queue `default` has a handler for `echo`"));
 }
@@ -131,7 +151,41 @@ TEST_CASE("job why: its queue's limit is reached", "[worker][cli][why][scenario]
     test.claim(first, "1");
     CHECK(test.reasons(job) == "queue_limit");
     CHECK(holds(test.text(job), "its queue allows 1 jobs at once"));
+    CHECK(holds(test.text(job), "and the one worker that can run it has as many (queues.default.concurrency)"));
     test.database.psql("update task_queue.queues set concurrency = 2");
+    CHECK(test.reasons(job) == "next");
+}
+
+TEST_CASE("job why: its kind's limit is reached", "[worker][cli][why][scenario]") {
+    const Asked test;
+    test.shell.folder.write("config.yml", "handlers:\n  echo: {exec: [cat], concurrency: 1}\n");
+    test.add_worker();
+    const std::string first = test.enqueue();
+    const std::string job = test.enqueue();
+    CHECK(test.reasons(job) == "behind");
+    test.claim(first, "1");
+    CHECK(test.reasons(job) == "kind_limit");
+    CHECK(
+        test.text(job) ==
+        "job " + job +
+            ", echo in queue default: available\n- its kind allows 1 jobs at once in a worker, and the one "
+            "worker that can run it has as many (handlers.echo.concurrency)\n"
+    );
+    // Other kinds do not count, other workers do.
+    test.database.psql(
+        "insert into task_queue.kinds (name) values ('work'); update task_queue.bundles "
+        "set kind_id = (select id from task_queue.kinds where name = 'work') where id = " +
+        first
+    );
+    CHECK(test.reasons(job) == "next");
+    test.database.psql("update task_queue.bundles set kind_id = (select id from task_queue.kinds where name = 'echo')");
+    CHECK(test.reasons(job) == "kind_limit");
+    test.add_worker("(2, 5, 1, 43, 'here', 'v', '{echo}', '{default}')");
+    CHECK(test.reasons(job) == "next");
+    // The one is at the kind's limit, the other has no slot.
+    test.database.psql("update task_queue.workers set slots = 0 where id = 2");
+    CHECK(test.reasons(job) == "kind_limit");
+    test.shell.folder.write("config.yml", "handlers:\n  echo: {exec: [cat], concurrency: 2}\n");
     CHECK(test.reasons(job) == "next");
 }
 
@@ -163,11 +217,23 @@ TEST_CASE("job why: its batch is cancelled", "[worker][cli][why][scenario]") {
     test.add_worker();
     REQUIRE(test.shell.run({"enqueue", "echo", "--batch", "b", "--args", "1"}).code == 0);
     test.claim("128", "1");
-    REQUIRE(test.shell.run({"batch", "cancel", "b"}).code == 0);
+    REQUIRE(test.shell.run({"batch", "cancel", "b", "--yes"}).code == 0);
     CHECK(test.reasons("128") == "batch_cancelled cancel_requested running");
     CHECK(
         holds(test.text("128"), "- its batch is cancelled: it will not run again\n- its worker was asked to stop it\n")
     );
+}
+
+TEST_CASE("job why: its batch was cancelled while its row was in use", "[worker][cli][why][scenario]") {
+    const Asked test;
+    test.add_worker();
+    REQUIRE(test.shell.run({"enqueue", "echo", "--batch", "b", "--args", "1"}).code == 0);
+    OpenTransaction other(test.database);
+    other.execute("select from task_queue.bundles for update");
+    CHECK(test.shell.run({"batch", "cancel", "b", "--yes"}).output == "batch b: cancelled 0 jobs\n");
+    other.rollback();
+    CHECK(test.reasons("128") == "batch_cancelled");
+    CHECK(holds(test.text("128"), "- its batch is cancelled: the worker that leads takes it out of the line\n"));
 }
 
 TEST_CASE("job why: a worker holds it, lives, is dead, or is not known", "[worker][cli][why][scenario]") {
@@ -201,6 +267,21 @@ TEST_CASE("job why: it has ended", "[worker][cli][why][scenario]") {
     REQUIRE(test.shell.run({"job", "cancel", job}).code == 0);
     CHECK(test.reasons(job) == "ended");
     CHECK(holds(test.text(job), "- it has ended: cancelled at 20"));
+}
+
+TEST_CASE("job why: it is a dead letter, with its error and the way back", "[worker][cli][why][scenario]") {
+    const CliOffice office;
+    const std::string json = office.shell.run({"job", "why", "256", "--json"}).output;
+    for (const char* code : {"ended", "error", "redrive"}) CHECK(holds(json, std::string("{\"reason\": \"") + code));
+    const std::string text = office.shell.run({"job", "why", "256"}).output;
+    INFO(text);
+    CHECK(holds(text, "- it has ended: discarded at 20"));
+    CHECK(holds(text, "Z; its attempts are used up: on attempt 1 of 1\n- its error: no such photo no such photo"));
+    CHECK(holds(text, " (whole: task-worker job show 256)\n- to run it again: task-worker dead redrive 256; "));
+    CHECK(holds(text, "task-worker batch redrive 00000000-0000-0000-0000-000000000001\n"));
+    const Finished again = office.shell.run({"batch", "redrive", "00000000-0000-0000-0000-000000000001"});
+    CHECK(again.output == "batch photos: 2 jobs redriven\n");
+    CHECK(holds(office.shell.run({"job", "why", "256"}).output, "job 256, echo in queue default: available\n"));
 }
 
 TEST_CASE("job wait ends with the job: 0 when it completed, else 1", "[worker][cli][why][scenario]") {

@@ -103,20 +103,29 @@ TEST_CASE(
     "[scenario][handlers]"
 ) {
     HttpServer server;
-    const bool by_sql = GENERATE(true, false);
+    const std::string how = GENERATE("SQL", "job cancel", "batch cancel");
+    CAPTURE(how);
+    const std::string batch = "00000000-0000-0000-0000-000000000001";
+    const auto enqueue_one = [&](const Shop& shop, const std::string& kind, const std::string& args = "'{}'") {
+        shop.database.psql("select task_queue.create_batch('" + batch + "')");
+        shop.enqueue(kind, 1, args, ", batch_id => '" + batch + "'");
+    };
     const auto cancel_it = [&](const Shop& shop) {
         shop.await(running_jobs, "1");
         const std::string job = shop.database.value("select id from task_queue.jobs");
-        if (by_sql) {
+        if (how == "SQL") {
             shop.database.psql("select task_queue.cancel(" + job + ")");
-        } else {
+        } else if (how == "job cancel") {
             CHECK(command(shop, {"job", "cancel", job}).code == 0);
+        } else {
+            const Finished cancelled = command(shop, {"batch", "cancel", batch, "--yes"});
+            CHECK(cancelled.output == "batch " + batch + ": cancelled 0 jobs and asked 1 running job to stop\n");
         }
         shop.await("select state from task_queue.jobs", "cancelled");
     };
     SECTION("exec") {
         const Shop shop("echo $$ >$FOLDER/pid; sleep 3600\n");
-        shop.enqueue("work", 1);
+        enqueue_one(shop, "work");
         const WorkerProcess worker(shop.database.url(), slow_beats(), shop.arguments());
         const pid_t program = pid_in(shop.folder.path() + "/pid");
         cancel_it(shop);
@@ -124,7 +133,7 @@ TEST_CASE(
     }
     SECTION("stream") {
         const Shop shop("read -r job; echo $$ >$FOLDER/pid; sleep 3600\n", "    mode: stream\n");
-        shop.enqueue("work", 1);
+        enqueue_one(shop, "work");
         const WorkerProcess worker(shop.database.url(), slow_beats(), shop.arguments());
         const pid_t program = pid_in(shop.folder.path() + "/pid");
         cancel_it(shop);
@@ -132,7 +141,7 @@ TEST_CASE(
     }
     SECTION("http") {
         const Shop shop(Shop::Url{server.url("/hang")});
-        shop.enqueue("work", 1);
+        enqueue_one(shop, "work");
         const WorkerProcess worker(shop.database.url(), slow_beats(), shop.arguments());
         server.wait_for("request ");
         cancel_it(shop);
@@ -140,7 +149,7 @@ TEST_CASE(
     }
     SECTION("native") {
         const Shop shop("");
-        shop.enqueue("echo", 1, R"('{"sleep_ms": 3600000}')");
+        enqueue_one(shop, "echo", R"('{"sleep_ms": 3600000}')");
         const WorkerProcess worker(shop.database.url(), slow_beats(), shop.arguments());
         cancel_it(shop);
     }

@@ -15,6 +15,7 @@ struct CliOffice {
 
     // 128 waits in the queue mail, which is paused; 256 and 384 are dead letters of the batch photos, in which 512
     // waits; the batch ended has finished, one of its two jobs discarded; a batch, a kind and a worker have long names.
+    // 1234567808 has completed, 850 ms after it was made.
     CliOffice() : shell(database.url()) {
         database.psql(R"sql(
             insert into task_queue.queues (name, paused) values ('mail', true);
@@ -39,6 +40,11 @@ struct CliOffice {
             insert into task_queue.workers (id, connections, slots, pid, host, version, kinds, queues)
             values (7, 1, 1, 1, repeat('host.', 12), 'v', array['echo', repeat('long', 15)], '{1}');
             select task_queue.fold_batch_changes(0, 1000);
+            select setval('task_queue.base_ids', 1234567808, false);
+            select task_queue.cancel(task_queue.enqueue('send-receipt', '{}'));
+            update task_queue.finished_bundles
+            set state = 5, attempt = 1, created_at = finished_at - interval '850 ms';
+            select setval('task_queue.base_ids', 640);
         )sql");
     }
 };

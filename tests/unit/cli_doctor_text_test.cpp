@@ -51,6 +51,9 @@ TEST_CASE("judge_horizon tells old transactions, prepared ones and slots, each w
     CHECK(only(judge_horizon({slot}, 1min)).ok);
     slot.transactions = 200'000;
     CHECK(has(only(judge_horizon({slot}, 1min)).advice, "pg_drop_replication_slot('s')"));
+    CHECK(has(only(judge_horizon({slot}, 1min)).text, "keeps dead rows from"));
+    slot.state = "catalogues";
+    CHECK(has(only(judge_horizon({slot}, 1min)).text, "keeps dead rows of the catalogues from"));
 }
 
 TEST_CASE("judge_heads tells when a claim reads far to find a job", "[worker][cli][doctor]") {
@@ -84,6 +87,8 @@ TEST_CASE("judge_leases, judge_batches, judge_indexes and judge_schema say what 
     CHECK(has(only(judge_indexes({{"index", "pk_t", ""}})).advice, "migrate sql"));
     CHECK(only(judge_schema({{"index", "i", ""}}, {})).ok);
     CHECK(has(only(judge_schema({{"function", "f", ""}}, {})).text, "the function task_queue.f is missing"));
+    CHECK(has(only(judge_schema({{"body", "f", ""}}, {})).text, "the function task_queue.f has another body"));
+    CHECK(has(only(judge_schema({{"trigger", "t", ""}}, {})).text, "the trigger task_queue.t is missing or disabled"));
     db::MigrationStatus migration{.version = 1, .name = "0001_a", .applied_at = db::TimePoint{}};
     CHECK(only(judge_schema({}, {migration})).ok);
     migration.changed = true;
@@ -92,33 +97,4 @@ TEST_CASE("judge_leases, judge_batches, judge_indexes and judge_schema say what 
     CHECK(has(only(judge_schema({}, {migration})).text, "pending"));
     migration.known = false;
     CHECK(has(only(judge_schema({}, {migration})).text, "newer task-worker"));
-}
-
-TEST_CASE(
-    "created_objects reads tables, indexes, constraints, views and functions from migrations", "[db][migrations]"
-) {
-    const std::vector<db::Migration> migrations{
-        {1,
-         "0001_a",
-         "-- a comment: create table none (\n"
-         "create table task_queue.a (\n    id bigint,\n    constraint pk_a primary key (id),\n"
-         "    constraint uq_a_b unique (b),\n    constraint ck_a_c check (c > 0)\n);\n"
-         "create unique index ix_a_b\n    on task_queue.a (b) where b > 0;\n"
-         "create function task_queue.f(a bigint) returns bigint\n    language sql return 1;\n"
-         "        execute 'create table x';\n"
-         "create view task_queue.v as select 1;\n",
-         ""},
-        {2,
-         "0002_b",
-         "drop view task_queue.v;\ncreate or replace function task_queue.f(a bigint)\ncreate sequence task_queue.s",
-         ""},
-    };
-    std::string text;
-    for (const db::SchemaObject& object : db::created_objects(migrations))
-        text += object.kind + " " + object.name + "; ";
-    CHECK(text == "table a; index pk_a; index uq_a_b; index ix_a_b; function f; sequence s; ");
-    CHECK(
-        db::created_objects(migrations)[3].statement ==
-        "create unique index ix_a_b\n    on task_queue.a (b) where b > 0"
-    );
 }

@@ -182,6 +182,29 @@ TEST_CASE("show_span uses the two largest units", "[worker][cli]") {
     CHECK(show_span(span) == text);
 }
 
+TEST_CASE("show_short_span uses one unit and no more than seven characters", "[worker][cli]") {
+    struct Case {
+        std::chrono::milliseconds span;
+        const char* text;
+    };
+    const auto [span, text] = GENERATE(
+        Case{-5ms, "0 ms"},
+        Case{999ms, "999 ms"},
+        Case{1s, "1 s"},
+        Case{2540ms, "2.5 s"},
+        Case{9'960ms, "10 s"},
+        Case{59'400ms, "59 s"},
+        Case{59'700ms, "1 min"},
+        Case{185s, "3.1 min"},
+        Case{59min + 40s, "1 h"},
+        Case{2h + 10min, "2.2 h"},
+        Case{23h + 45min, "1 d"},
+        Case{76h, "3.2 d"},
+        Case{24h * 99'999, "99999 d"}
+    );
+    CHECK(show_short_span(span) == text);
+}
+
 TEST_CASE("parse_time understands ISO 8601 with and without zone, and nothing else", "[worker][cli]") {
     struct Case {
         const char* text;

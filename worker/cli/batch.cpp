@@ -2,8 +2,10 @@
 
 #include "db/transaction.hpp"
 #include "queue/batches.hpp"
+#include "queue/cancel.hpp"
 #include "worker/cli/batch_show.hpp"
 #include "worker/cli/batch_text.hpp"
+#include "worker/cli/cancel_words.hpp"
 #include "worker/cli/commands.hpp"
 #include "worker/cli/database.hpp"
 #include "worker/cli/errors.hpp"
@@ -92,20 +94,26 @@ asio::awaitable<queue::CancelledBatch> cancel_all(db::Session& session, const Gl
 
 asio::awaitable<int> cancel(db::Session& session, const Global& global, const BatchCommand& command) {
     const queue::BatchStatus batch = co_await find_batch(session, command.batch);
-    const queue::CancelledBatch answer = co_await cancel_all(session, global, batch.id);
+    queue::JobFilter filter;
+    filter.batch = batch.id;
+    const queue::Cancellable found = co_await queue::count_cancellable_jobs(session, filter);
+    queue::CancelledBatch answer{.cancelled = found.waiting, .stopping = found.running};
+    if (!command.dry_run) {
+        // One without jobs is closed by it all the same.
+        const bool changes = !batch.finished_at && batch.state != "cancelled";
+        if (changes && !command.yes && !may_cancel(found, "batch cancel")) co_return exit_failed;
+        answer = co_await cancel_all(session, global, batch.id);
+    }
     if (global.json) {
         JsonObject object;
         object.add("id", batch.id).add("cancelled", answer.cancelled).add("stopping", answer.stopping);
-        fmt::print("{}\n", object.text());
+        fmt::print("{}\n", object.add("dry_run", command.dry_run).text());
     } else if (batch.finished_at && !global.quiet) {
         fmt::print("batch {} had finished before: nothing to cancel\n", batch_name(batch));
     } else if (!global.quiet) {
-        fmt::print(
-            "batch {}: {} jobs cancelled, {} running ones asked to stop\n",
-            batch_name(batch),
-            answer.cancelled,
-            answer.stopping
-        );
+        const std::string text = command.dry_run ? "would " + words_to_cancel(answer.cancelled, answer.stopping)
+                                                 : words_of_cancelled(answer.cancelled, answer.stopping);
+        fmt::print("batch {}: {}\n", batch_name(batch), text);
     }
     co_return exit_ok;
 }
@@ -114,7 +122,7 @@ asio::awaitable<int> redrive(
     db::Session& session, const Global& global, const BatchCommand& command, queue::BatchId& watched
 ) {
     const queue::BatchStatus batch = co_await find_batch(session, command.batch);
-    const queue::DeadFilter filter{.jobs = {}, .kind = command.kind, .batch = batch.id};
+    const queue::DeadFilter filter{.jobs = {}, .kind = command.kind, .queue = {}, .batch = batch.id};
     const Redriven redriven = co_await redrive_all(session, global, filter, command.dry_run);
     const std::int64_t jobs = command.dry_run ? redriven.left : std::ssize(redriven.jobs);
     if (global.json) {

@@ -109,6 +109,7 @@ void print_failures(const std::vector<queue::DeadJob>& failures, const queue::Ba
     fmt::print("\nFailures\n{}", render_table(columns, rows, table_width()));
     const auto more = batch.discarded - static_cast<std::int64_t>(failures.size());
     if (more > 0) fmt::print("and {} more: task-worker dead list --batch {}\n", more, batch.id);
+    if (batch.state != "cancelled") fmt::print("run them again: task-worker batch redrive {}\n", batch.id);
 }
 
 void print_story(const Global& global, const Story& story) {
@@ -151,8 +152,9 @@ asio::awaitable<int> show_batch(db::Session& session, const Global& global, cons
     if (story.batch.waiting > 0) story.unserved = co_await list_unserved(session, id);
     if (command.slowest > 0) story.slowest = co_await queue::list_slow_jobs(session, id, command.slowest);
     if (command.failures > 0 && story.batch.discarded > 0) {
-        story.failures =
-            co_await queue::list_dead_jobs(session, {.jobs = {}, .kind = {}, .batch = id, .limit = command.failures});
+        story.failures = co_await queue::list_dead_jobs(
+            session, {.jobs = {}, .kind = {}, .queue = {}, .batch = id, .limit = command.failures}
+        );
     }
     if (global.json) {
         fmt::print("{}\n", story_json(story));

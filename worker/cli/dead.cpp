@@ -30,7 +30,9 @@ namespace {
 constexpr int rows_at_once = 1'000;  // of one statement
 
 asio::awaitable<queue::DeadFilter> make_filter(db::Session& session, const DeadCommand& command, int limit) {
-    queue::DeadFilter filter{.jobs = command.jobs, .kind = command.kind, .batch = {}, .limit = limit};
+    queue::DeadFilter filter{
+        .jobs = command.jobs, .kind = command.kind, .queue = command.queue, .batch = {}, .limit = limit
+    };
     if (command.batch) {
         const queue::BatchStatus batch = co_await find_batch(session, *command.batch);
         filter.batch = batch.id;
@@ -150,8 +152,9 @@ asio::awaitable<int> purge(db::Session& session, const Global& global, const Dea
 int perform(const Global& global, const DeadCommand& command) {
     using Action = DeadCommand::Action;
     const bool changes = command.action == Action::redrive || command.action == Action::purge;
-    if (changes && command.jobs.empty() && !command.kind && !command.batch && !command.all) {
-        throw Failure(exit_usage, "which dead letters? Give their numbers, --kind, --batch, or --all");
+    const bool filtered = command.kind || command.queue || command.batch || command.all;
+    if (changes && command.jobs.empty() && !filtered) {
+        throw Failure(exit_usage, "which dead letters? Give their numbers, --kind, --queue, --batch, or --all");
     }
     const LoadedConfig loaded = load(global);
     return with_session(loaded.config, {}, [&](db::Session& session) {

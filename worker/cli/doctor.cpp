@@ -44,13 +44,27 @@ asio::awaitable<Findings> examine_clock(db::Session& session) {
     co_return judge_clock(in_ms(server - here), in_ms(after - before));
 }
 
-// The schema may not be the one that the other checks need.
-asio::awaitable<Findings> examine_schema(db::Session& session) {
+struct SchemaFindings {
+    Findings findings;
+    bool sound = true;  // the other checks can be made
+};
+
+bool has_all_that_is_asked(const std::vector<db::SchemaObject>& missing) {
+    return std::ranges::all_of(missing, [](const db::SchemaObject& one) {
+        return one.kind == "index" || one.kind == "constraint" || one.kind == "trigger";
+    });
+}
+
+asio::awaitable<SchemaFindings> examine_schema(db::Session& session) {
     const auto missing = co_await db::find_missing(session, db::created_objects(db::embedded_migrations()));
     const auto migrations = co_await db::read_migrations(session);
-    Findings findings = judge_schema(missing, migrations);
-    append(findings, judge_indexes(missing));
-    co_return findings;
+    SchemaFindings schema{.findings = judge_schema(missing, migrations)};
+    const bool whole = std::ranges::all_of(migrations, [](const db::MigrationStatus& one) {
+        return one.known && one.applied_at && !one.changed;
+    });
+    schema.sound = whole && has_all_that_is_asked(missing);
+    append(schema.findings, judge_indexes(missing));
+    co_return schema;
 }
 
 asio::awaitable<Findings> examine_queue(db::Session& session, const DoctorCommand& command) {
@@ -67,14 +81,13 @@ asio::awaitable<Findings> examine_queue(db::Session& session, const DoctorComman
 }
 
 asio::awaitable<Findings> examine(db::Session& session, const Config& config, const DoctorCommand& command) {
-    Findings findings = co_await examine_schema(session);
+    SchemaFindings schema = co_await examine_schema(session);
+    Findings findings = std::move(schema.findings);
     Findings clock = co_await examine_clock(session);
     append(findings, std::move(clock));
     const auto holders = co_await db::read_horizon_holders(session);
     append(findings, judge_horizon(holders, command.patience));
-    const bool sound =
-        std::ranges::none_of(findings, [](const Finding& one) { return one.check == "schema" && !one.ok; });
-    if (!sound) co_return findings;
+    if (!schema.sound) co_return findings;
     const db::Budget budget = co_await read_budget(session, config, queue::WorkerId{});
     const db::ServerLimits limits = co_await db::read_server_limits(session);
     const int open = co_await db::count_connections(session);

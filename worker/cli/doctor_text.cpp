@@ -32,8 +32,15 @@ std::string horizon_advice(const db::HorizonHolder& holder) {
 std::string describe(const db::HorizonHolder& holder) {
     std::string text = holder.what + " " + printable(holder.name);
     if (holder.pid && holder.what == "session") text += fmt::format(" (pid {}, {})", *holder.pid, holder.state);
-    if (holder.age) text += " began " + show_span(*holder.age) + " ago";
-    return text + fmt::format(" and keeps dead rows from being removed, {} transactions back", holder.transactions);
+    if (holder.age) text += " began " + show_span(*holder.age) + " ago and";
+    const char* rows = holder.state == "catalogues" ? "dead rows of the catalogues" : "dead rows";
+    return text + fmt::format(" keeps {} from being removed, {} transactions back", rows, holder.transactions);
+}
+
+std::string describe(const db::SchemaObject& object) {
+    if (object.kind == "body") return fmt::format("the function task_queue.{} has another body", object.name);
+    const char* what = object.kind == "trigger" ? "missing or disabled" : "missing";
+    return fmt::format("the {} task_queue.{} is {}", object.kind, object.name, what);
 }
 
 }  // namespace
@@ -182,8 +189,8 @@ Findings judge_indexes(const std::vector<db::SchemaObject>& missing) {
     Findings findings;
     for (const db::SchemaObject& object : missing) {
         if (object.kind != "index") continue;
-        const std::string advice = object.statement.empty() ? "restore its constraint: task-worker migrate sql has it"
-                                                            : "drop what is left of it, then: " + object.statement;
+        const std::string advice = object.text.empty() ? "restore its constraint: task-worker migrate sql has it"
+                                                       : "drop what is left of it, then: " + object.text;
         findings.push_back({"indexes", false, fmt::format("the index {} is missing or not valid", object.name), advice}
         );
     }
@@ -207,11 +214,9 @@ Findings judge_schema(
     }
     for (const db::SchemaObject& object : missing) {
         if (object.kind == "index") continue;
+        const char* again = object.kind == "body" ? "replace it by the one" : "make it again by the statement";
         findings.push_back(
-            {"schema",
-             false,
-             fmt::format("the {} task_queue.{} is missing", object.kind, object.name),
-             "create it again as task-worker migrate sql does"}
+            {"schema", false, describe(object), fmt::format("{} which task-worker migrate sql prints", again)}
         );
     }
     return unless_empty(std::move(findings), "schema", "the schema is as the migrations make it");

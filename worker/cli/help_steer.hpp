@@ -46,12 +46,14 @@ Examples:
   task-worker batch seal photos)";
 
 inline constexpr const char* batch_cancel =
-    R"(Jobs that wait are cancelled, running ones are asked to stop.
+    R"(Jobs that wait are cancelled, running ones are asked to stop, and no more come in.
+It asks first, or wants --yes.
 
---json: {id, cancelled, stopping}
+--json: {id, cancelled, stopping, dry_run}
 
 Examples:
-  task-worker batch cancel photos)";
+  task-worker batch cancel photos --dry-run
+  task-worker batch cancel photos --yes)";
 
 inline constexpr const char* batch_redrive =
     R"(All in one transaction: the batch goes on in one more round, and its callbacks
@@ -94,9 +96,12 @@ Examples:
   task-worker job show 128)";
 
 inline constexpr const char* job_why =
-    R"(--json: {job, kind, queue, state, reasons: [{reason, text}]}, where reason is
-  ended, running, lost_worker, cancel_requested, batch_cancelled, scheduled,
-  retry, no_leader, paused, unserved, busy, queue_limit, suspect, behind or next
+    R"(The limit of a kind is that of the handler in this configuration.
+
+--json: {job, kind, queue, state, reasons: [{reason, text}]}, where reason is
+  ended, error, redrive, running, lost_worker, cancel_requested,
+  batch_cancelled, scheduled, retry, no_leader, paused, unserved, busy,
+  queue_limit, kind_limit, suspect, behind or next
 
 Examples:
   task-worker job why 128)";
@@ -169,8 +174,8 @@ Examples:
   task-worker worker list)";
 
 inline constexpr const char* dead =
-    R"(redrive and purge want numbers, --kind, --batch or --all. purge by anything but
-numbers asks first, or wants --yes.
+    R"(redrive and purge want numbers, --kind, --queue, --batch or --all. purge by
+anything but numbers asks first, or wants --yes.
 
 Examples:
   task-worker dead list --kind resize
@@ -182,7 +187,7 @@ inline constexpr const char* dead_list =
     R"(--json: [{job, kind, queue, batch, attempt, error, created_at, died_at, args}]
 
 Examples:
-  task-worker dead list --kind resize)";
+  task-worker dead list --kind resize --queue mail)";
 
 inline constexpr const char* dead_show =
     R"(--json: as job show writes it

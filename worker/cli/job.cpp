@@ -14,6 +14,7 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,10 @@ asio::awaitable<queue::JobFilter> make_filter(db::Session& session, const JobCom
 
 namespace {
 
+std::chrono::milliseconds since_made(const queue::JobLine& job) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(*job.finished_at - job.created_at);
+}
+
 asio::awaitable<int> list(db::Session& session, const Global& global, const JobCommand& command) {
     const queue::JobFilter filter = co_await make_filter(session, command);
     std::vector<Cells> rows;
@@ -50,7 +55,7 @@ asio::awaitable<int> list(db::Session& session, const Global& global, const JobC
              job.state,
              std::to_string(job.attempt),
              show_time(job.created_at),
-             job.finished_at ? show_time(*job.finished_at) : "-"}
+             job.finished_at ? "in " + show_short_span(since_made(job)) : "-"}
         );
     }
     if (global.json) {
@@ -63,9 +68,9 @@ asio::awaitable<int> list(db::Session& session, const Global& global, const JobC
             {.title = "KIND", .shrinks = true},
             {.title = "QUEUE", .shrinks = true},
             {.title = "STATE"},
-            {.title = "ATTEMPT", .right = true},
+            {.title = "TRY", .right = true},
             {.title = "MADE"},
-            {.title = "ENDED", .shrinks = true}
+            {.title = "ENDED"}
         };
         fmt::print("{}", render_table(columns, rows, table_width()));
     }
@@ -82,7 +87,7 @@ int perform(const Global& global, const JobCommand& command) {
             case JobCommand::Action::show:
                 return show_job(session, global, loaded.config, command.job);
             case JobCommand::Action::why:
-                return explain_job(session, global, command.job);
+                return explain_job(session, global, loaded.config, command.job);
             case JobCommand::Action::wait:
                 return wait_for_job(session, global, command.job, command.timeout);
             case JobCommand::Action::cancel:

@@ -20,8 +20,10 @@ boost::asio::awaitable<int> show_job(
     db::Session& session, const Global& global, const Config& config, queue::JobId job
 );
 
-// Prints why it does not run, or not yet. Throws: as show_job.
-boost::asio::awaitable<int> explain_job(db::Session& session, const Global& global, queue::JobId job);
+// Prints why it does not run, or not yet. `config` as for show_job. Throws: as show_job.
+boost::asio::awaitable<int> explain_job(
+    db::Session& session, const Global& global, const Config& config, queue::JobId job
+);
 
 // Waits until it has ended; prints and returns how: 0 for completed. Throws: as show_job; Failure (failed) after the
 // timeout, and when its history is not kept.

@@ -2,7 +2,7 @@
 
 #include "db/transaction.hpp"
 #include "queue/cancel.hpp"
-#include "worker/cli/confirm.hpp"
+#include "worker/cli/cancel_words.hpp"
 #include "worker/cli/errors.hpp"
 #include "worker/cli/job.hpp"
 #include "worker/cli/json.hpp"
@@ -121,25 +121,13 @@ asio::awaitable<Cancelled> cancel_all(
     co_return sum;
 }
 
-std::string words_of(std::int64_t cancelled, std::int64_t stopping, std::string_view cancel, std::string_view ask) {
-    std::string text = fmt::format("{} {}", cancel, count_of(cancelled, "job"));
-    if (stopping > 0) text += fmt::format(" and {} {} to stop", ask, count_of(stopping, "running job"));
-    return text;
-}
-
 asio::awaitable<int> cancel_matching(db::Session& session, const Global& global, const JobCommand& command) {
     const queue::JobFilter filter = co_await make_filter(session, command);
     const queue::Cancellable found = co_await queue::count_cancellable_jobs(session, filter);
     Cancelled sum{.cancelled = found.waiting, .stopping = found.running};
     const bool any = found.waiting + found.running > 0;
     if (!command.dry_run && any) {
-        if (!command.yes) {
-            const std::string what = words_of(found.waiting, found.running, "cancel", "ask");
-            if (!is_confirmed("This would " + what + ".", "job cancel would " + what)) {
-                complain("nothing cancelled");
-                co_return exit_failed;
-            }
-        }
+        if (!command.yes && !may_cancel(found, "job cancel")) co_return exit_failed;
         sum = co_await cancel_all(session, global, filter, found.newest);
     }
     if (global.json) {
@@ -147,8 +135,8 @@ asio::awaitable<int> cancel_matching(db::Session& session, const Global& global,
         object.add("cancelled", sum.cancelled).add("stopping", sum.stopping).add("left", sum.left);
         fmt::print("{}\n", object.add("dry_run", command.dry_run).text());
     } else if (!global.quiet) {
-        const std::string text = command.dry_run ? "would " + words_of(sum.cancelled, sum.stopping, "cancel", "ask")
-                                                 : words_of(sum.cancelled, sum.stopping, "cancelled", "asked");
+        const std::string text = command.dry_run ? "would " + words_to_cancel(sum.cancelled, sum.stopping)
+                                                 : words_of_cancelled(sum.cancelled, sum.stopping);
         fmt::print("{}\n", text);
     }
     if (sum.left > 0) {

@@ -8,6 +8,7 @@
 #include "worker/cli/kinds.hpp"
 #include "worker/cli/terminal.hpp"
 #include "worker/cli/times.hpp"
+#include "worker/registry.hpp"
 
 #include <fmt/format.h>
 
@@ -38,10 +39,8 @@ struct Story {
     std::string discarded_because;
 };
 
-Story tell(queue::JobDetails job, const Config& config, const std::vector<queue::Worker>& workers) {
-    Story story{.job = std::move(job), .handler_limit = {}, .unserved = {}, .discarded_because = {}};
-    const auto handler = config.handlers.find(story.job.kind);
-    if (handler != config.handlers.end()) story.handler_limit = handler->second.policy.max_attempts;
+Story tell(queue::JobDetails job, std::optional<int> handler_limit, const std::vector<queue::Worker>& workers) {
+    Story story{.job = std::move(job), .handler_limit = handler_limit, .unserved = {}, .discarded_because = {}};
     if (waits(story.job)) story.unserved = why_unserved(story.job.kind, story.job.queue, workers);
     if (story.job.state == "discarded") story.discarded_because = discard_reason(story.job, story.handler_limit);
     return story;
@@ -134,7 +133,8 @@ asio::awaitable<int> show_job(db::Session& session, const Global& global, const 
     auto found = co_await queue::read_job(session, id);
     if (!found) refuse_unknown_job(id);
     const std::vector<queue::Worker> workers = co_await queue::read_workers(session);
-    const Story story = tell(std::move(*found), config, workers);
+    const auto policy = find_policy(config, global.add_kinds, found->kind);
+    const Story story = tell(std::move(*found), policy ? policy->max_attempts : std::nullopt, workers);
     if (global.json) {
         fmt::print("{}\n", job_json(story));
     } else {

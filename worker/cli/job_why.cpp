@@ -5,6 +5,7 @@
 #include "worker/cli/json.hpp"
 #include "worker/cli/terminal.hpp"
 #include "worker/cli/why_text.hpp"
+#include "worker/registry.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -22,7 +23,9 @@ namespace worker::cli {
 
 namespace {
 
-asio::awaitable<Situation> read_situation(db::Session& session, queue::JobId job) {
+asio::awaitable<Situation> read_situation(
+    db::Session& session, const Global& global, const Config& config, queue::JobId job
+) {
     auto found = co_await queue::read_job(session, job);
     if (!found) refuse_unknown_job(job);
     auto read = co_await db::pipelined(
@@ -30,13 +33,15 @@ asio::awaitable<Situation> read_situation(db::Session& session, queue::JobId job
         queue::fix_plans(session),
         queue::read_obstacles(session, job),
         queue::read_workers(session),
-        queue::read_loads(session, found->queue)
+        queue::read_loads(session, found->queue, found->kind)
     );
+    const auto policy = find_policy(config, global.add_kinds, found->kind);
     co_return Situation{
         .job = std::move(*found),
         .obstacles = std::move(std::get<1>(read)),
         .workers = std::move(std::get<2>(read)),
         .loads = std::move(std::get<3>(read)),
+        .policy = policy.value_or(jobs::KindPolicy{}),
     };
 }
 
@@ -46,8 +51,8 @@ bool has_ended(const std::string& state) {
 
 }  // namespace
 
-asio::awaitable<int> explain_job(db::Session& session, const Global& global, queue::JobId id) {
-    const Situation situation = co_await read_situation(session, id);
+asio::awaitable<int> explain_job(db::Session& session, const Global& global, const Config& config, queue::JobId id) {
+    const Situation situation = co_await read_situation(session, global, config, id);
     const queue::JobDetails& job = situation.job;
     const std::vector<Reason> reasons = why_not_running(situation);
     if (global.json) {

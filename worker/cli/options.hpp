@@ -81,7 +81,8 @@ struct BatchCommand {
     Action action = Action::list;
     std::string batch;                // name or UUID
     std::optional<std::string> kind;  // of redrive
-    bool dry_run = false;             // of redrive
+    bool dry_run = false;             // of cancel and redrive
+    bool yes = false;                 // cancel without asking
     bool watch = false;               // of redrive
     std::optional<std::string> state;
     int limit = 20;
@@ -132,6 +133,7 @@ struct DeadCommand {
     Action action = Action::list;
     std::vector<queue::JobId> jobs;
     std::optional<std::string> kind;
+    std::optional<std::string> queue;
     std::optional<std::string> batch;  // name or UUID
     bool all = false;
     bool dry_run = false;

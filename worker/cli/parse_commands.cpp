@@ -110,12 +110,13 @@ void Parser::add_batch() {
     add_limit(*show, "--failures", batch_.failures, "so many of the discarded jobs");
     add_batch_action(*group, "watch", "Watch a batch until it has finished", help::batch_watch, Action::watch);
     add_batch_action(*group, "seal", "Let no more jobs in, so that it can finish", help::batch_seal, Action::seal);
-    add_batch_action(*group, "cancel", "Cancel its jobs", help::batch_cancel, Action::cancel);
+    CLI::App* cancel = add_batch_action(*group, "cancel", "Cancel its jobs", help::batch_cancel, Action::cancel);
+    cancel->add_flag("--yes", batch_.yes, "without asking");
     CLI::App* redrive = add_batch_action(
         *group, "redrive", "Put its discarded jobs back into the line", help::batch_redrive, Action::redrive
     );
     redrive->add_option("--kind", batch_.kind, "those of this kind")->type_name("KIND");
-    redrive->add_flag("--dry-run", batch_.dry_run, "count them only");
+    for (CLI::App* command : {cancel, redrive}) command->add_flag("--dry-run", batch_.dry_run, "count them only");
     redrive->add_flag("-w,--watch", batch_.watch, "watch the batch until it has finished")->excludes("--dry-run");
 }
 
@@ -197,6 +198,7 @@ void Parser::add_dead() {
     show->get_option("JOBS")->required()->expected(1);
     for (CLI::App* command : {list, redrive, purge}) {
         command->add_option("--kind", dead_.kind, "of this kind")->type_name("KIND");
+        command->add_option("--queue", dead_.queue, "of this queue")->type_name("QUEUE");
         command->add_option("--batch", dead_.batch, "of this batch, by name or id")->type_name("BATCH");
     }
     for (CLI::App* command : {redrive, purge}) {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 
@@ -118,6 +119,20 @@ std::optional<db::TimePoint> parse_time(std::string_view text) {
     }
     if (zone == 0 || !reader.at_end()) return {};
     return time;
+}
+
+std::string show_short_span(milliseconds span) {
+    struct Unit {
+        const char* name;
+        double of_next;  // so many make the next unit
+    };
+    constexpr std::array<Unit, 5> units{{{"ms", 1000}, {"s", 60}, {"min", 60}, {"h", 24}, {"d", 1e9}}};
+    auto value = static_cast<double>(std::max<std::int64_t>(span.count(), 0));
+    std::size_t unit = 0;
+    while (std::round(value) >= units.at(unit).of_next) value /= units.at(unit++).of_next;
+    const double tenths = std::round(value * 10) / 10;
+    const bool whole = tenths >= 10 || tenths == std::floor(tenths);
+    return fmt::format("{:.{}f} {}", value, whole ? 0 : 1, units.at(unit).name);
 }
 
 std::string show_span(milliseconds span) {

@@ -1,5 +1,6 @@
 #include "worker/cli/why_text.hpp"
 
+#include "worker/cli/error_text.hpp"
 #include "worker/cli/kinds.hpp"
 #include "worker/cli/terminal.hpp"
 #include "worker/cli/times.hpp"
@@ -7,6 +8,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <limits>
 
 namespace worker::cli {
 
@@ -84,40 +87,45 @@ void add_time(const Situation& situation, std::vector<Reason>& reasons) {
     }
 }
 
-// Slots and limits of those that could run it.
+// Slots and limits of those that could run it. One that is below all of them takes it.
 void add_load(const Situation& situation, std::vector<Reason>& reasons) {
+    constexpr std::int64_t none = std::numeric_limits<std::int64_t>::max();
+    const std::optional<int> queue_limit = situation.obstacles->queue_limit;
+    const std::int64_t of_queue = queue_limit ? *queue_limit : none;
+    const std::int64_t of_kind = situation.policy.concurrency > 0 ? situation.policy.concurrency : none;
     int able = 0;
     int slots = 0;
     bool free_slot = false;
-    bool below_limit = false;
+    bool below_queue = false;
+    bool below_kind = false;
     for (const queue::Worker& worker : situation.workers) {
         const std::vector one{worker};
         if (!why_unserved(situation.job.kind, situation.job.queue, one).empty()) continue;
-        const auto load = std::ranges::find(situation.loads, worker.id, &queue::WorkerLoad::worker);
-        const std::int64_t held = load == situation.loads.end() ? 0 : load->held;
-        const std::int64_t from_queue = load == situation.loads.end() ? 0 : load->from_queue;
+        const auto found = std::ranges::find(situation.loads, worker.id, &queue::WorkerLoad::worker);
+        const queue::WorkerLoad load = found == situation.loads.end() ? queue::WorkerLoad{} : *found;
         ++able;
         slots += worker.slots;
-        free_slot = free_slot || held < worker.slots;
-        below_limit = below_limit || from_queue < situation.obstacles->queue_limit.value_or(worker.slots + 1);
+        if (load.held >= worker.slots) continue;
+        free_slot = true;
+        if (load.from_queue >= of_queue) continue;
+        below_queue = true;
+        below_kind = below_kind || load.of_kind < of_kind;
     }
     if (able == 0) return;
     const std::string them = able == 1 ? "the one worker" : fmt::format("the {} workers", able);
+    const std::string full = fmt::format("{} that can run it {} as many", them, able == 1 ? "has" : "have");
+    const std::string queue = printable(situation.job.queue);
+    const std::string kind = printable(situation.job.kind);
     if (!free_slot) {
         reasons.push_back(
             {"busy", fmt::format("all {} slots of {} that can run it are taken (worker.concurrency)", slots, them)}
         );
-    } else if (situation.obstacles->queue_limit && !below_limit) {
-        reasons.push_back(
-            {"queue_limit",
-             fmt::format(
-                 "its queue allows {} jobs at once in a worker, and {} that can run it have as many "
-                 "(queues.{}.concurrency)",
-                 *situation.obstacles->queue_limit,
-                 them,
-                 printable(situation.job.queue)
-             )}
-        );
+    } else if (!below_queue) {
+        const std::string allows = fmt::format("its queue allows {} jobs at once in a worker", of_queue);
+        reasons.push_back({"queue_limit", fmt::format("{}, and {} (queues.{}.concurrency)", allows, full, queue)});
+    } else if (!below_kind) {
+        const std::string allows = fmt::format("its kind allows {} jobs at once in a worker", of_kind);
+        reasons.push_back({"kind_limit", fmt::format("{}, and {} (handlers.{}.concurrency)", allows, full, kind)});
     }
 }
 
@@ -127,9 +135,29 @@ void add_line(const Situation& situation, std::vector<Reason>& reasons) {
         reasons.push_back({"suspect", "workers died while it ran: it runs alone, when a worker has nothing else"});
     } else if (obstacles.ahead > 0) {
         const bool one = obstacles.ahead == 1;
-        const std::string count = fmt::format("{}{}", obstacles.more_ahead ? "more than " : "", obstacles.ahead);
+        const std::string count = fmt::format("{}{}", obstacles.more_ahead ? "at least " : "", obstacles.ahead);
         reasons.push_back({"behind", fmt::format("{} job{} before it", count, one ? " stands" : "s stand")});
     }
+}
+
+// And of a dead letter, how it runs again.
+void add_end(const Situation& situation, std::vector<Reason>& reasons) {
+    const queue::JobDetails& job = situation.job;
+    const std::string at = job.finished_at ? " at " + show_time(*job.finished_at) : std::string();
+    const std::string ended = fmt::format("it has ended: {}{}", job.state, at);
+    if (job.state != "discarded") {
+        reasons.push_back({"ended", ended});
+        return;
+    }
+    const auto number = static_cast<std::int64_t>(job.id);
+    reasons.push_back({"ended", ended + "; " + discard_reason(job, situation.policy.max_attempts)});
+    if (job.error) {
+        const std::string line = printable(telling_line(*job.error));
+        reasons.push_back({"error", fmt::format("its error: {} (whole: task-worker job show {})", line, number)});
+    }
+    std::string again = fmt::format("to run it again: task-worker dead redrive {}", number);
+    if (job.batch) again += "; with all others of its batch: task-worker batch redrive " + *job.batch;
+    reasons.push_back({"redrive", again});
 }
 
 }  // namespace
@@ -138,12 +166,14 @@ std::vector<Reason> why_not_running(const Situation& situation) {
     const queue::JobDetails& job = situation.job;
     std::vector<Reason> reasons;
     if (!situation.obstacles) {
-        const std::string at = job.finished_at ? " at " + show_time(*job.finished_at) : std::string();
-        return {{"ended", fmt::format("it has ended: {}{}", job.state, at)}};
+        add_end(situation, reasons);
+        return reasons;
     }
     const queue::Obstacles& obstacles = *situation.obstacles;
     if (obstacles.batch_state == "cancelled") {
-        reasons.push_back({"batch_cancelled", "its batch is cancelled: it will not run again"});
+        const bool runs = job.state == "running";
+        const char* then = runs ? "it will not run again" : "the worker that leads takes it out of the line";
+        reasons.push_back({"batch_cancelled", fmt::format("its batch is cancelled: {}", then)});
     }
     if (job.state == "running") {
         add_holder(situation, reasons);

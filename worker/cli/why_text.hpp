@@ -2,6 +2,7 @@
 
 // Why a job does not run, in words. Pure.
 
+#include "jobs/handler.hpp"
 #include "queue/read_job.hpp"
 #include "queue/why.hpp"
 #include "queue/workers.hpp"
@@ -17,6 +18,7 @@ struct Situation {
     std::optional<queue::Obstacles> obstacles;  // empty: the job is not live
     std::vector<queue::Worker> workers;
     std::vector<queue::WorkerLoad> loads;
+    jobs::KindPolicy policy;  // of its kind, in this configuration
 };
 
 struct Reason {
