@@ -22,7 +22,13 @@ struct Roles {
         for (int time = 0; time < 2; ++time) {  // again is harmless
             const Finished made = run_command(
                 {.words =
-                     {"/usr/bin/env", "psql", server.url(), "-v", "ON_ERROR_STOP=1", "-f", TASK_WORKER_SOURCE_DIR "/deploy/roles.sql"}}
+                     {"/usr/bin/env",
+                      "psql",
+                      server.url(),
+                      "-v",
+                      "ON_ERROR_STOP=1",
+                      "-f",
+                      TASK_WORKER_SOURCE_DIR "/deploy/roles.sql"}}
             );
             INFO(made.errors);
             REQUIRE(made.code == 0);
@@ -114,7 +120,8 @@ TEST_CASE("the reading role reads everything, for reports and backups, and canno
     const Roles roles;
     psql(roles.url("shop"), "select task_queue.create_partitions(3), task_queue.enqueue('noop', '{}')");
     CHECK(roles.value("select count(*) from task_queue.jobs") == "1");
-    const Finished dump = roles.command({"/usr/bin/env", "pg_dump", roles.url("reports"), "--schema", "task_queue"}, "reports");
+    const Finished dump =
+        roles.command({"/usr/bin/env", "pg_dump", roles.url("reports"), "--schema", "task_queue"}, "reports");
     INFO(dump.errors);
     CHECK(dump.code == 0);
     CHECK_THAT(dump.output, Contains("COPY task_queue.bundles"));
