@@ -40,11 +40,11 @@ TEST_CASE(
     first.wait_for_line("going on as a new worker");
     const std::string next = bed.value("select max(id) from task_queue.workers");
     CHECK(next != old);
-    // Where its own slot is taken the job waits for another worker, being a suspect.
+    // A suspect runs alone: the job may have to wait for a worker in whose process nothing else runs.
     const WorkerProcess second = bed.worker();
     bed.await_state(job, "completed");
     const std::string by_second = bed.value("select worker_id from task_queue.finished_bundles");
-    CHECK(by_second == bed.value("select max(id) from task_queue.workers"));
+    CHECK(by_second != old);
     bed.create("go");
     first.signal(SIGTERM);
     CHECK(first.wait_exit() == 0);
