@@ -1,12 +1,16 @@
-# What `cmake --install` installs: the program with its link, and headers, libraries and a CMake package for programs
-# with handlers of their own: find_package(task-worker), target task-worker::worker. Each room is a component, which
-# needs those before it and their packages alone: find_package(task-worker COMPONENTS db) for the connection pool.
+# What `cmake --install` installs: the program with its link, its manual pages and completions; and headers, libraries
+# and a CMake package for programs with handlers of their own: find_package(task-worker), target task-worker::worker.
+# Each room is a component, which needs those before it and their packages alone: find_package(task-worker COMPONENTS db)
+# for the connection pool.
 include(CMakePackageConfigHelpers)
 
 install(TARGETS task-worker RUNTIME)
 install(CODE "
     execute_process(COMMAND \${CMAKE_COMMAND} -E create_symlink task-worker
         \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/enqueue\")")
+# The program writes both itself, of what its --help says.
+install(CODE "set(program \"$<TARGET_FILE:task-worker>\")")
+install(SCRIPT cmake/install_pages.cmake)
 
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/task-worker)
 install(TARGETS asio EXPORT task-worker-db)

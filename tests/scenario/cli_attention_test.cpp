@@ -59,6 +59,8 @@ TEST_CASE("failures show the line that tells most, and job show everything", "[w
         INFO(shown);
         CHECK(holds(shown, "  ValueError: no such order"));
         CHECK_FALSE(holds(shown, "Traceback"));
+        const std::string id = database.value("select id from task_queue.batches");
+        CHECK(shown.ends_with("run them again: task-worker batch redrive " + id + "\n") == (words[0] == "batch"));
     }
     const std::string job = shell.run({"job", "show", "128"}).output;
     INFO(job);

@@ -1,11 +1,14 @@
 // A project outside of this one, against the installed package: tests/outside.
 #include "tests/support/catch.hpp"
 #include "tests/support/command.hpp"
+#include "tests/support/markdown.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/shop.hpp"
 
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
+#include <regex>
 #include <string>
 
 using namespace tests;
@@ -18,7 +21,15 @@ struct Outside {
     const std::string prefix = folder.path() + "/installed";
     const std::string build = folder.path() + "/build";
 
-    Outside() { cmake({"--install", TASK_WORKER_BUILD_DIR, "--prefix", prefix}); }
+    // By the command that README has, with other folders.
+    Outside() {
+        const std::string line = "cmake --install build/release";
+        REQUIRE(read_page("README.md").find("`" + line + "`") != std::string::npos);
+        const std::string here = std::regex_replace(line, std::regex("build/release"), TASK_WORKER_BUILD_DIR);
+        const Finished done = run_command({.words = {"/bin/sh", "-c", here + " --prefix " + prefix}});
+        INFO(done.output << done.errors);
+        REQUIRE(done.code == 0);
+    }
 
     Finished try_cmake(std::vector<std::string> words) const {
         words.insert(words.begin(), {"/usr/bin/env", "cmake"});
@@ -59,6 +70,44 @@ TEST_CASE("a program outside takes the pool alone, without the other rooms' pack
     CHECK(finished.code == 0);
     CHECK(finished.output == "42\n4\n2 checkouts on 1 connections\n");
 }
+TEST_CASE("what is installed has manual pages and completions, each where it is looked for", "[scenario][outside]") {
+    const Outside outside;
+    const std::string share = outside.prefix + "/share";
+    const auto output_of = [&](std::vector<std::string> words) {
+        words.insert(words.begin(), "/usr/bin/env");
+        const Finished done = run_command(
+            {.words = std::move(words),
+             .environment =
+                 {
+                     {"HOME", outside.folder.path()},
+                     {"XDG_DATA_DIRS", share},
+                     {"PATH", outside.prefix + "/bin:" + std::getenv("PATH")
+                     }  // fish knows only commands that there are
+                 }}
+        );
+        INFO(done.errors);
+        CHECK(done.code == 0);
+        return done.output;
+    };
+    const std::string program = outside.prefix + "/bin/task-worker";
+    for (const char* page : {"man1/task-worker.1", "man1/task-worker-batch.1", "man5/task-worker-config.5"}) {
+        INFO(page);
+        const std::string name = std::filesystem::path(page).stem();
+        CHECK(output_of({"cat", share + "/man/" + page}) == output_of({program, "man", name}));
+    }
+    const std::string bash = "source " + share + "/bash-completion/completions/";
+    for (const std::string name : {"task-worker", "enqueue"}) {
+        CHECK(
+            output_of({"bash", "-c", bash + name + " && complete -p " + name}) ==
+            "complete -F _task_worker " + name + "\n"
+        );
+        const std::string zsh = "fpath=(" + share + "/zsh/site-functions $fpath) && autoload -Uz compinit && " +
+                                "compinit -D -u && print $_comps[" + name + "]";
+        CHECK(output_of({"zsh", "-f", "-c", zsh}) == "_task-worker\n");
+        CHECK(output_of({"fish", "-c", "complete -C '" + name + " --no-c'"}).starts_with("--no-color\t"));
+    }
+}
+
 TEST_CASE("a project outside is told which component, or which package, is missing", "[scenario][outside]") {
     const Outside outside;
     const auto configure = [&](const std::string& component, const std::string& absent) {

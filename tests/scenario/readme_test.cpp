@@ -93,6 +93,18 @@ TEST_CASE("the commands of README work", "[scenario][readme]") {
     CHECK(worker.wait().code == 0);
 }
 
+TEST_CASE("the completion line of README works", "[scenario][readme]") {
+    const std::string line = "source <(task-worker completion bash)";
+    REQUIRE(read_page("README.md").find("`" + line + "`") != std::string::npos);
+    const Office office;
+    Command bash = office.command("");
+    bash.words = {"/bin/bash", "-e", "-c", line + "\ncomplete -p task-worker enqueue"};
+    const Finished finished = run_command(bash);
+    INFO(finished.errors);
+    CHECK(finished.code == 0);
+    CHECK(finished.output == "complete -F _task_worker task-worker\ncomplete -F _task_worker enqueue\n");
+}
+
 TEST_CASE("the SQL of README works", "[scenario][readme]") {
     const Office office;
     const auto blocks = blocks_of(read_page("README.md"), "sql");
@@ -112,7 +124,7 @@ TEST_CASE("the SQL of README works", "[scenario][readme]") {
 }
 
 TEST_CASE("README's other commands begin with a script that there is", "[scenario][readme]") {
-    // Not run here: they install packages, build, or take minutes.
+    // Not run here: they install packages, build, or take minutes. What runs them in small: DECISIONS.md, 88.
     constexpr std::array<std::string_view, 7> others{
         "./deploy/quickstart",
         "./tests/run",

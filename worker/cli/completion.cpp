@@ -144,7 +144,12 @@ _task_worker_words() {
 
 _task_worker() {
     local commands='' options='' operand='' value=''
-    _task_worker_look "${(@)words[1,CURRENT-1]}"
+    local -a before=("${(@)words[1,CURRENT-1]}")
+    if [[ ${words[CURRENT]} == --*=* ]]; then
+        before+=("${words[CURRENT]%%=*}")
+        compset -P '*='
+    fi
+    _task_worker_look "${(@)before}"
     if [[ -n $value ]]; then
         _task_worker_words "$value"
     elif [[ ${words[CURRENT]} == -* ]]; then
