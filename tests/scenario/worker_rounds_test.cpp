@@ -23,15 +23,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-void await(const TestDatabase& database, const std::string& query, const std::string& wanted) {
-    const auto limit = std::chrono::steady_clock::now() + 60s;
-    std::string last;
-    while ((last = database.value(query)) != wanted) {
-        if (std::chrono::steady_clock::now() > limit)
-            throw std::runtime_error("never came true: " + query + ": " + last);
-    }
-}
-
 void enqueue(const TestDatabase& database, int jobs, const std::string& more = "") {
     database.psql(fmt::format(
         "select count(*) from task_queue.enqueue_many('noop', array_fill('{{}}'::json, array[{}]){})", jobs, more
@@ -76,7 +67,7 @@ TEST_CASE("what finished is written in the transaction of the next claim, and it
          {"TASK_WORKER_WORKER_LEASE_TIMEOUT", "30m"}}
     );
     const int before = network.packets();
-    await(database, none_left, "0");
+    database.await(none_left, "0");
     const int packets = network.packets() - before;
     INFO(packets << " round trips");
     CHECK(packets < jobs * 3 / 2);  // maintenance asks now and then
@@ -102,7 +93,7 @@ TEST_CASE("outcomes of every kind are written many at once", "[scenario][rounds]
         jobs
     ));
     const WorkerProcess worker(database.url(), {}, {}, mixed_worker);
-    await(database, none_left, "0");
+    database.await(none_left, "0");
     const std::string transactions = database.value("select count(distinct xid) from public.written");
     INFO(transactions << " transactions");
     CHECK(std::stoi(transactions) < jobs / 10);
@@ -115,13 +106,13 @@ TEST_CASE("a worker allocates nothing and says nothing for a job by itself", "[s
     const WorkerProcess worker(database.url(), {}, {}, mixed_worker);
     const auto allocations = [&] {
         const std::string id = database.value("select task_queue.enqueue('allocations')");
-        await(database, "select state from task_queue.job(" + id + ")", "completed");
+        database.await("select state from task_queue.job(" + id + ")", "completed");
         return std::stoll(database.value("select result from task_queue.job(" + id + ")"));
     };
     constexpr int jobs = 300'000;
     const std::int64_t before = allocations();
     enqueue(database, jobs);
-    await(database, none_left, "0");
+    database.await(none_left, "0");
     const double of_job = static_cast<double>(allocations() - before) / jobs;
     fmt::print("rounds: {:.3f} allocations a job\n", of_job);
     CHECK(of_job > 0);  // they were counted at all
@@ -132,14 +123,14 @@ TEST_CASE("a worker allocates nothing and says nothing for a job by itself", "[s
 // A worker with little to do writes everything at once; this one has other work all the while.
 TEST_CASE("a job's outcome does not wait for the other jobs of its row", "[scenario][rounds]") {
     const TestDatabase database;
-    const WorkerProcess worker(database.url(), {{"TASK_WORKER_WORKER_CONCURRENCY", "2"}});
-    database.psql(
-        "begin; select count(*) from task_queue.enqueue_many('echo', array['{}', '{\"sleep_ms\": 600000}']::json[], "
-        "priority => 0, bundle => 2); select count(*) from task_queue.enqueue_many('echo', "
+    const WorkerProcess worker(database.url(), {{"TASK_WORKER_WORKER_CONCURRENCY", "3"}});
+    database.psql(  // its first job ends while there is a line, and so no haste
+        "begin; select count(*) from task_queue.enqueue_many('echo', "
+        "array['{\"sleep_ms\": 500}', '{\"sleep_ms\": 600000}']::json[], priority => 0, bundle => 2); select count(*) "
+        "from task_queue.enqueue_many('echo', "
         "array_fill('{\"sleep_ms\": 5}'::json, array[20000])); commit"
     );
-    await(
-        database,
+    database.await(
         "select (select state from task_queue.job(128)) || ' ' || (select state from task_queue.job(129))",
         "completed running"
     );
@@ -153,7 +144,7 @@ TEST_CASE("what was claimed ahead goes back on stop, its attempt refunded", "[sc
     database.psql(
         "select count(*) from task_queue.enqueue_many('echo', array_fill('{\"sleep_ms\": 1}'::json, array[100000]))"
     );
-    await(database, "select count(*) > 3000 from task_queue.jobs where state = 'completed'", "t");
+    database.await("select count(*) > 3000 from task_queue.jobs where state = 'completed'", "t");
     worker.signal(SIGTERM);
     CHECK(worker.wait_exit() == 0);
     CHECK(database.value("select count(*) > 100 from task_queue.bundles") == "t");
@@ -175,12 +166,11 @@ TEST_CASE("under a held snapshot claims pass over few of the jobs that are done"
     enqueue(database, jobs, ", bundle => 1");
     const std::string last = database.value("select max(id) from task_queue.bundles");
     WorkerProcess worker(database.url());
-    await(database, "select not exists (select from task_queue.bundles where id = " + last + ")", "t");
+    database.await("select not exists (select from task_queue.bundles where id = " + last + ")", "t");
     worker.signal(SIGTERM);
     CHECK(worker.wait_exit() == 0);
     // What a session has read is in the statistics when it has ended.
-    await(
-        database,
+    database.await(
         "select count(*) from pg_stat_activity where datname = current_database() and application_name = 'task-worker'",
         "0"
     );

@@ -113,7 +113,10 @@ def measure_variant(server, options, name):
 
 
 def measure(options):
-    chosen = {name: sql for name, sql in variants.items() if options.only == "" or name in options.only.split(",")}
+    wanted = options.only.split(",") if options.only else list(variants)
+    unknown = [name for name in wanted if name not in variants]
+    fail_unless(not unknown, f"no variant {unknown}: there are {list(variants)}")
+    chosen = {name: variants[name] for name in wanted}
     runs = {name: [] for name in chosen}
     with Server(options.set) as server:
         server.create_queue(options.worker)
