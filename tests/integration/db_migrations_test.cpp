@@ -80,18 +80,16 @@ TEST_CASE("a migration that fails leaves nothing of itself", "[db][migrations]")
     db::Session session = database.direct_session(context);
     const auto up = [&] { return tests::run(context, [&] { return db::migrate_up(session, {}); }); };
     tests::run(context, [&] { return db::migrate_up(session, 1); });
-    // The last function of the second is there already.
-    const std::string obstacle = "function task_queue.end_copy(text, smallint, text, uuid, bigint, int8multirange)";
-    database.psql("create " + obstacle + " returns void language sql as ''");
+    database.psql("alter table task_queue.migrations add constraint ck_obstacle check (version < 2)");
     std::string state;
     try {
         up();
     } catch (const db::Error& error) {
         state = error.sqlstate();
     }
-    CHECK(state == "42723");
+    CHECK(state == "23514");  // when all is done but to write it down
     CHECK(database.value("select to_regclass('task_queue.limits') is null") == "t");
     CHECK(database.value("select max(version) from task_queue.migrations") == "1");
-    database.psql("drop " + obstacle);
+    database.psql("alter table task_queue.migrations drop constraint ck_obstacle");
     CHECK(up() == static_cast<int>(db::embedded_migrations().size()) - 1);
 }

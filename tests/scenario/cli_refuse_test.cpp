@@ -83,7 +83,8 @@ TEST_CASE(
     const TestDatabase database(TestDatabase::Content::empty);
     const Shell shell(database.url());
     const auto refuses_to_run = [&](const std::string& text) {
-        const Finished finished = shell.run({"run"});
+        const Finished finished = shell.run({"run", "--set", "http.listen=127.0.0.1:0"});
+        INFO(finished.errors);
         CHECK(finished.code == 4);
         CHECK(holds(finished.errors, text));
     };
