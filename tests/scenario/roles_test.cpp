@@ -118,7 +118,7 @@ TEST_CASE("the application's role enqueues and works, and can neither create nor
 
 TEST_CASE("the reading role reads everything, for reports and backups, and cannot write", "[scenario][roles]") {
     const Roles roles;
-    psql(roles.url("shop"), "select task_queue.create_partitions(3), task_queue.enqueue('noop', '{}')");
+    psql(roles.url("shop"), "select task_queue.create_partitions(20), task_queue.enqueue('noop', '{}')");
     CHECK(roles.value("select count(*) from task_queue.jobs") == "1");
     const Finished dump =
         roles.command({"/usr/bin/env", "pg_dump", roles.url("reports"), "--schema", "task_queue"}, "reports");
