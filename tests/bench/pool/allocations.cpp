@@ -28,7 +28,9 @@ void* __wrap_aligned_alloc(std::size_t alignment, std::size_t size) {
 // NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 }
 
-// Here, so that they call what is wrapped.
+// Here, so that they call what is wrapped. The thread sanitizer has its own, which nobody may replace: with it nothing
+// is counted.
+#if !__has_feature(thread_sanitizer)
 void* operator new(std::size_t size) {
     if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
     throw std::bad_alloc();
@@ -50,6 +52,7 @@ void operator delete(void* memory, std::align_val_t) noexcept {
 void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
     std::free(memory);
 }
+#endif
 
 namespace bench {
 
