@@ -39,7 +39,8 @@ asio::awaitable<Cancellable> count_cancellable_jobs(db::Session& session, JobFil
     };
 }
 
-// The locking select runs once, so that what is locked is what is cancelled. Index: pk_bundles.
+// The locking select runs once, so that what is locked is what is cancelled. What was asked of a row that has been cut
+// since is kept in it, whoever has those jobs now: its pending jobs alone count. Index: pk_bundles.
 const db::Statement cancel_jobs_sql{"cancel_jobs", R"sql(
     with page as materialized (
         select b.id
@@ -48,7 +49,7 @@ const db::Statement cancel_jobs_sql{"cancel_jobs", R"sql(
           and ($2::text is null or b.queue_id = (select q.id from task_queue.queues q where q.name = $2::text))
           and ($3::text is null or task_queue.state_name(b.state) = $3::text)
           and ($4::uuid is null or b.batch_id = $4::uuid)
-          and (b.state <> 2 or b.cancel_requested <> b.pending) and b.id > $5::bigint and b.id <= $6::bigint
+          and (b.state <> 2 or b.pending & ~b.cancel_requested <> 0) and b.id > $5::bigint and b.id <= $6::bigint
         order by b.id
         limit $7::integer
         for update skip locked

@@ -143,7 +143,7 @@ begin
     with asked as (
         update task_queue.bundles b
         set cancel_requested = b.pending
-        where b.id = any (ids) and b.state = 2 and b.cancel_requested <> b.pending
+        where b.id = any (ids) and b.state = 2 and b.pending & ~b.cancel_requested <> 0
         returning b.pending, b.worker_id
     )
     select coalesce(sum(task_queue.count_jobs(a.pending)), 0), array_agg(distinct a.worker_id)
@@ -168,7 +168,7 @@ begin
     ids := array(
         select b.id
         from task_queue.bundles b
-        where b.batch_id = any (array[cancel_batch_rows.batch_id]) and (b.state <> 2 or b.cancel_requested <> b.pending)
+        where b.batch_id = any (array[cancel_batch_rows.batch_id]) and (b.state <> 2 or b.pending & ~b.cancel_requested <> 0)
         order by b.batch_id, b.id
         limit max_rows
         for update skip locked

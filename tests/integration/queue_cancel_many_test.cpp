@@ -1,10 +1,12 @@
 // Cancelling the jobs that match, step by step.
 
 #include "queue/cancel.hpp"
+#include "queue/release.hpp"
 #include "tests/support/background.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/queue_fixture.hpp"
 
+#include <array>
 #include <limits>
 #include <optional>
 #include <string>
@@ -81,6 +83,20 @@ TEST_CASE("cancel_jobs asks running jobs to stop, once, and keeps what completed
         tests::TextRows{{"cancelled", "2"}, {"completed", "2"}, {"running", "3"}}
     );
     CHECK(test.holds(7));
+}
+
+TEST_CASE("cancel_jobs asks no row again whose jobs were asked before it was cut", "[queue][cancel][db]") {
+    CancelFixture queue;
+    queue.add_row({.jobs = 3});
+    const WorkerId worker = queue.add_worker();
+    REQUIRE(queue.claim(worker, 3).size() == 1);
+    REQUIRE(queue.step({}).stopping == 3);
+    queue.call(release_claims(queue.session, worker, std::array{ClaimNumber{queue.claims}}));
+    REQUIRE(queue.claim(worker, 1).size() == 1);
+
+    const CancelStep step = queue.step({.limit = 2});
+    CHECK(step.stopping == 0);
+    CHECK(step.cancelled == 2);
 }
 
 TEST_CASE("cancel_jobs goes in steps of bounded size through the rows that were there", "[queue][cancel][db]") {

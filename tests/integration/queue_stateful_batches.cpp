@@ -1,5 +1,7 @@
-// The model's batches: how they are cancelled, sealed, folded and go on.
+// The model's batches: how they are cancelled, sealed and folded.
 #include "tests/integration/queue_stateful_model.hpp"
+
+#include <limits>
 
 using namespace queue;
 
@@ -10,16 +12,11 @@ void QueueModel::cancel_batch(int batch) {
     if (of.state == "finished") return;
     of.state = "cancelled";
     of.changed = true;
-    std::vector<std::int64_t> waiting;
-    for (auto& [id, row] : rows) {
-        if (row.batch != batch) continue;
-        if (row.state == State::running) {
-            row.cancel = row.pending;
-        } else {
-            waiting.push_back(id);
-        }
-    }
-    for (const std::int64_t id : waiting) take_out(id);
+    cancel_jobs({
+        .batch = batch,
+        .upto = std::numeric_limits<std::int64_t>::max(),
+        .limit = static_cast<int>(rows.size()),
+    });
 }
 
 void QueueModel::cancel_remaining() {
@@ -64,26 +61,6 @@ std::vector<int> QueueModel::fold() {
         finished.push_back(id);
     }
     return finished;
-}
-
-bool QueueModel::redrive(std::int64_t job) {
-    const auto letter = dead.find(job);
-    if (letter == dead.end()) return false;
-    const ModelRow& of = letter->second;
-    if (of.batch >= 0 && batches.at(of.batch).state == "cancelled") return false;
-    if (find_unique(of.unique)) return false;
-    const int n = job_number(JobId{job});
-    ModelRow& row = rows[base_of(job) + 64 + n];
-    row = ModelRow{};
-    row.members = row.pending = bit(n);
-    row.priority = of.priority;
-    row.batch = of.batch;
-    row.unique = of.unique;
-    count(of.batch, &ModelBatch::discarded, -1);
-    if (of.batch >= 0) batches.at(of.batch).redriven = true;
-    ended.erase(job);
-    dead.erase(letter);
-    return true;
 }
 
 }  // namespace tests

@@ -275,23 +275,4 @@ void QueueModel::promote(int limit) {
     }
 }
 
-std::string QueueModel::cancel(std::int64_t job) {
-    const int n = job_number(JobId{job});
-    for (auto row = rows.begin(); row != rows.end(); ++row) {
-        if (base_of(row->first) != base_of(job) || (row->second.members & bit(n)) == 0) continue;
-        if ((row->second.pending & bit(n)) == 0) return "finished";
-        if (row->second.state == State::running) {
-            row->second.cancel |= bit(n);
-            return "stopping";
-        }
-        end_job(row->first, row->second, n, State::cancelled);
-        row->second.members &= ~bit(n);
-        row->second.pending &= ~bit(n);
-        row->second.cancel &= ~bit(n);
-        if (row->second.pending == 0) end_row(row);
-        return "cancelled";
-    }
-    return ended.contains(job) ? "finished" : "not found";
-}
-
 }  // namespace tests

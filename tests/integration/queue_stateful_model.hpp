@@ -48,6 +48,19 @@ struct ModelLease {
     Mask jobs = 0;
 };
 
+// Which jobs to cancel, and then how many of them.
+struct ModelFilter {
+    int batch = -1;  // any
+    std::optional<queue::State> state{};
+    std::int64_t after = 0, upto = 0;  // rows
+    int limit = 0;
+};
+
+struct ModelCancel {
+    std::int64_t waiting = 0, running = 0;
+    std::int64_t last = 0;  // row
+};
+
 class QueueModel {
 public:
     // What one enqueue call gives all its jobs. The ids are what the queue answered, in rows of `bundle` jobs.
@@ -70,12 +83,18 @@ public:
     void rescue();
     void promote(int rows);
     std::string cancel(std::int64_t job);
+    ModelCancel cancellable(const ModelFilter& filter) const;
+    ModelCancel cancel_jobs(const ModelFilter& filter);
     void cancel_batch(int batch);
     void cancel_remaining();
     bool seal(int batch);
     int seal_due();
     std::vector<int> fold();  // those that finished
     bool redrive(std::int64_t job);
+    void purge(std::int64_t job);
+    int prune_batches();
+    int prune_workers();
+    bool runs(std::int64_t job) const;
 
     // Line by line what the database is asked for, too.
     std::string rows_text() const;

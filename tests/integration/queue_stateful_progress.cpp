@@ -49,13 +49,10 @@ std::string QueueSteps::report(const Step& step) {
 std::string QueueSteps::report_by_sql(const Step& step) {
     if (jobs_.empty()) return "";
     const std::int64_t job = jobs_[step.a % jobs_.size()];
-    bool runs = false;
-    for (const auto& [id, row] : model_.rows) {
-        const Mask own = bit(job_number(JobId{job}));
-        runs = runs || (base_of(id) == base_of(job) && row.state == State::running && (row.pending & own) != 0);
-    }
     const std::string answer = queue_.value(fmt::format("select task_queue.report_progress({}, {})", job, ++reports_));
-    return answer == (runs ? "t" : "f") ? "" : fmt::format("report_progress of job {} answers {}\n", job, answer);
+    return answer == (model_.runs(job) ? "t" : "f")
+               ? ""
+               : fmt::format("report_progress of job {} answers {}\n", job, answer);
 }
 
 }  // namespace tests

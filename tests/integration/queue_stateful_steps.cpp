@@ -40,11 +40,15 @@ const db::Statement state_sql{"test_state", R"sql(
             ), '' order by b.id), '') from task_queue.batches b, task_queue.batch_status(b.id) s)
 )sql"};
 
-std::string differ(const std::string& what, const std::string& database, const std::string& model) {
+std::string compare_text(const std::string& what, const std::string& database, const std::string& model) {
     return database == model ? "" : fmt::format("{}\ndatabase:\n{}\nmodel:\n{}\n", what, database, model);
 }
 
 }  // namespace
+
+std::string differ(const std::string& what, const std::string& database, const std::string& model) {
+    return database == model ? "" : fmt::format("{} answers {} instead of {}\n", what, database, model);
+}
 
 const std::vector<QueueSteps::Call>& QueueSteps::calls() {
     static const std::vector<Call> all{
@@ -63,16 +67,24 @@ const std::vector<QueueSteps::Call>& QueueSteps::calls() {
         {"record_heartbeat", 3, &QueueSteps::heartbeat},
         {"register_worker", 5, &QueueSteps::add_worker},
         {"declare_dead", 9, &QueueSteps::kill},
+        {"retire_worker", 3, &QueueSteps::retire},
         {"rescue_jobs", 14, &QueueSteps::rescue},
         {"promote_jobs", 6, &QueueSteps::promote},
         {"cancel_job", 8, &QueueSteps::cancel},
-        {"create_batch", 4, &QueueSteps::create_batch},
-        {"seal_batch", 2, &QueueSteps::seal_batch},
+        {"cancel_jobs", 3, &QueueSteps::cancel_many},
+        {"create_batch", 10, &QueueSteps::create_batch},
+        {"seal_batch", 4, &QueueSteps::seal_batch},
         {"seal_due_batches", 2, &QueueSteps::seal_due},
-        {"cancel_batch", 1, &QueueSteps::cancel_batch},
+        {"cancel_batch", 4, &QueueSteps::cancel_batch},
         {"cancel_remaining_jobs", 2, &QueueSteps::cancel_remaining},
-        {"fold_batch_changes", 8, &QueueSteps::fold},
+        {"fold_batch_changes", 12, &QueueSteps::fold},
         {"redrive_dead_jobs", 6, &QueueSteps::redrive},
+        {"purge_dead_jobs", 2, &QueueSteps::purge},
+        {"prune_dead_jobs", 1, &QueueSteps::prune_dead},
+        {"prune_batches", 6, &QueueSteps::prune_batches},
+        {"prune_enqueue_keys", 1, &QueueSteps::prune_keys},
+        {"prune_workers", 4, &QueueSteps::prune_workers},
+        {"prune_task_progress", 1, &QueueSteps::prune_progress},
         {"declare_queues", 1, &QueueSteps::pause},
     };
     return all;
@@ -108,8 +120,8 @@ QueueSteps::QueueSteps(QueueFixture& queue) : queue_(queue) {
         select setval('task_queue.base_ids', 128, false), setval('task_queue.worker_ids', 1, false);
         update task_queue.queues set paused = false
     )sql");
-    add_worker({});
-    add_worker({});
+    add_worker();
+    add_worker();
 }
 
 std::string QueueSteps::run(const Step& step) {
@@ -124,9 +136,9 @@ std::string QueueSteps::run(const Step& step) {
 std::string QueueSteps::compare() {
     const db::Rows answer = call(queue_.session.execute(state_sql));
     const db::Row row = answer.front();
-    return differ("live rows", row.get<std::string>(0), model_.rows_text()) +
-           differ("ended", row.get<std::string>(1), model_.ended_text()) +
-           differ("batches", row.get<std::string>(2), model_.batches_text());
+    return compare_text("live rows", row.get<std::string>(0), model_.rows_text()) +
+           compare_text("ended", row.get<std::string>(1), model_.ended_text()) +
+           compare_text("batches", row.get<std::string>(2), model_.batches_text());
 }
 
 std::string QueueSteps::check_args() {
@@ -162,7 +174,8 @@ void QueueSteps::remember(const std::vector<std::int64_t>& ids) {
 }
 
 int QueueSteps::any_batch(std::uint32_t number) const {
-    return static_cast<int>(number % (model_.batches.size() + 1)) - 1;
+    const std::size_t place = number % (model_.batches.size() + 1);
+    return place == 0 ? -1 : std::next(model_.batches.begin(), static_cast<std::ptrdiff_t>(place) - 1)->first;
 }
 
 std::int64_t QueueSteps::any_worker(std::uint32_t number) const {

@@ -21,6 +21,8 @@ struct Step {
 
 std::vector<Step> random_steps(std::mt19937& random, std::size_t count);
 std::string step_text(const Step& step);
+// "" or what a call answered that it should not.
+std::string differ(const std::string& what, const std::string& database, const std::string& model);
 
 class QueueSteps {
 public:
@@ -55,9 +57,11 @@ private:
     std::string heartbeat(const Step& step);
     std::string add_worker(const Step& step);
     std::string kill(const Step& step);
+    std::string retire(const Step& step);
     std::string rescue(const Step& step);
     std::string promote(const Step& step);
     std::string cancel(const Step& step);
+    std::string cancel_many(const Step& step);
     std::string create_batch(const Step& step);
     std::string seal_batch(const Step& step);
     std::string seal_due(const Step& step);
@@ -65,7 +69,18 @@ private:
     std::string cancel_remaining(const Step& step);
     std::string fold(const Step& step);
     std::string redrive(const Step& step);
+    std::string purge(const Step& step);
+    std::string prune_dead(const Step& step);
+    std::string prune_batches(const Step& step);
+    std::string prune_keys(const Step& step);
+    std::string prune_workers(const Step& step);
+    std::string prune_progress(const Step& step);
     std::string pause(const Step& step);
+    void add_worker();
+    void keep_one_alive();
+    void forget(const std::vector<std::int64_t>& letters);
+    std::vector<std::int64_t> reported_jobs();
+    std::string compare_workers(const std::string& after);
     std::string compare();
     std::map<std::int64_t, std::int64_t> reported(const ModelLease& lease);
     static std::string batch_id(int batch);

@@ -1,5 +1,5 @@
 // Random sequences of the queue's functions, each step compared with a model of the queue in memory. A sequence that
-// fails is cut down to the steps that it takes, and printed.
+// fails is cut down to the steps that it takes, and printed. What is left out: DECISIONS.md, 114.
 //
 // TASK_WORKER_STATEFUL_SEED and TASK_WORKER_STATEFUL_SEQUENCES: which sequences, and how many of 150 steps.
 #include "tests/integration/queue_stateful_steps.hpp"
