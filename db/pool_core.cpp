@@ -25,7 +25,7 @@ using Condition = PoolState::Condition;
 
 constexpr std::chrono::milliseconds ping_limit{1'000};
 constexpr std::chrono::milliseconds reset_limit{5'000};
-constexpr std::chrono::microseconds answer_counts{100};  // as a look at the socket
+constexpr std::chrono::microseconds brief_loan{500};  // its answer counts as a look at the socket
 // Asked, not told: a request that ends when the pool and its executor are gone must find nobody.
 constexpr std::chrono::milliseconds leave_look{10};
 const Statement ping_statement{"ping", "select 1"};
@@ -62,9 +62,9 @@ PoolStats PoolCore::stats() const {
 }
 
 // One that has something to say while nobody asked was closed, or soon will be: it is tested before anybody gets it.
-// The look is a system call; right after an answer it tells no more than the answer did.
-bool PoolCore::may_be_dead(const Connection& connection, Clock::time_point now) const {
-    return settings_.pool_pre_ping && now - connection.answered_at() >= answer_counts && connection.has_unread_input();
+// The look is a system call.
+bool PoolCore::may_be_dead(const Connection& connection) const {
+    return settings_.pool_pre_ping && connection.has_unread_input();
 }
 
 // Under the mutex, so that nobody reads a checkout that is taken back.
@@ -73,7 +73,7 @@ std::optional<PoolCore::Slot> PoolCore::take_slot(
 ) {
     const std::optional<Slot> slot = state_.take(now);
     if (!slot) return std::nullopt;
-    if (may_be_dead(*connections_[*slot], now)) {
+    if (may_be_dead(*connections_[*slot])) {
         state_.found_suspicious(*slot, actions);
         return std::nullopt;
     }
@@ -197,10 +197,13 @@ void PoolCore::give_back(std::unique_ptr<Connection> connection, Slot slot) {
     const auto now = Clock::now();
     PoolState::Actions actions;
     Lock lock(mutex_);
-    // A waiter gets it without another look: it may have died while its holder did something else.
+    // A waiter gets it without another look: it may have died while its holder did something else. What answered in a
+    // brief loan has lived since that began; when the answer was read says nothing, this process may have been asleep.
     const auto answered = connection->answered_at();
+    const auto lent_at = state_.lent_since(slot);
+    const bool has_lived = lent_at && answered >= *lent_at && now - *lent_at < brief_loan;
     const bool was_silent = settings_.pool_pre_ping && now - answered > settings_.pre_ping_after;
-    if (condition == Condition::clean && !waiters_.empty() && (was_silent || may_be_dead(*connection, now))) {
+    if (condition == Condition::clean && !waiters_.empty() && !has_lived && (was_silent || may_be_dead(*connection))) {
         condition = Condition::suspect;
     }
     connections_[slot] = std::move(connection);

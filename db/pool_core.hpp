@@ -60,7 +60,7 @@ private:
         std::declval<boost::asio::io_context::executor_type>(), boost::asio::execution::blocking.never
     ));
 
-    bool may_be_dead(const Connection& connection, Clock::time_point now) const;
+    bool may_be_dead(const Connection& connection) const;
     std::optional<Waiter> remove_waiter(PoolState::Ticket ticket);
     Waiter take_waiter(PoolState::Ticket ticket);
     std::optional<Slot> take_slot(Clock::time_point now, std::source_location where, PoolState::Actions& actions);
