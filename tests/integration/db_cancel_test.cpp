@@ -26,6 +26,19 @@ namespace asio = boost::asio;
 template <class T = void>
 using awaitable = asio::awaitable<T>;
 
+namespace {
+
+template <class Condition>
+awaitable<> until(Condition holds) {
+    asio::steady_timer timer(co_await asio::this_coro::executor);
+    while (!holds()) {
+        timer.expires_after(1ms);
+        co_await timer.async_wait(asio::use_awaitable);
+    }
+}
+
+}  // namespace
+
 TEST_CASE("a cancelled statement ends at once, on the server too, and its connection is closed", "[db][deadline]") {
     PoolFixture fixture;
     fixture.run([&]() -> awaitable<> {
@@ -66,13 +79,6 @@ TEST_CASE("a pool that is full opens none before the server let go of a cancelle
             const db::Session session = co_await pool.checkout();
             served = true;
         };
-        asio::steady_timer timer(context);
-        const auto until = [&](auto holds) -> awaitable<> {
-            while (!holds()) {
-                timer.expires_after(1ms);
-                co_await timer.async_wait(asio::use_awaitable);
-            }
-        };
         asio::cancellation_signal signal;
         asio::co_spawn(context, work(), asio::bind_cancellation_slot(signal.slot(), asio::detached));
         co_await until([&] { return asleep(bed.database) == 1; });
@@ -103,13 +109,6 @@ TEST_CASE("the end of a pool does not wait for the answer to a request to cancel
             db::Session session = co_await pool.checkout();
             co_await failure_of([&] { return session.execute(sleep_sql); });
             ended = true;
-        };
-        asio::steady_timer timer(context);
-        const auto until = [&](auto holds) -> awaitable<> {
-            while (!holds()) {
-                timer.expires_after(1ms);
-                co_await timer.async_wait(asio::use_awaitable);
-            }
         };
         asio::cancellation_signal signal;
         asio::co_spawn(context, work(), asio::bind_cancellation_slot(signal.slot(), asio::detached));
