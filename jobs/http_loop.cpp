@@ -21,6 +21,7 @@ using boost::system::error_code;
 namespace {
 
 constexpr std::size_t most_spare = 64;  // easy handles kept for the next requests
+constexpr int hosts_kept = 16;          // of whom all connections may be kept
 
 struct Global {
     Global() { curl_global_init(CURL_GLOBAL_DEFAULT); }
@@ -42,6 +43,8 @@ HttpLoop::HttpLoop(int host_connections, std::string user_agent)
     curl_multi_setopt(multi_.get(), CURLMOPT_TIMERFUNCTION, &HttpLoop::on_timer);
     curl_multi_setopt(multi_.get(), CURLMOPT_TIMERDATA, this);
     curl_multi_setopt(multi_.get(), CURLMOPT_MAX_HOST_CONNECTIONS, static_cast<long>(host_connections));
+    // Of itself, libcurl keeps four for each request under way, and closes the rest whenever few are.
+    curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(hosts_kept * host_connections));
 }
 
 EasyHandle HttpLoop::make_easy() {
