@@ -38,20 +38,6 @@ std::optional<std::int64_t> read_retry_after(const std::string& text, std::time_
     return seconds;
 }
 
-bool starts_with_name(std::string_view line, std::string_view name) {
-    return line.size() > name.size() && line[name.size()] == ':' &&
-           std::ranges::equal(line.substr(0, name.size()), name, [](char one, char other) {
-               return (one >= 'A' && one <= 'Z' ? static_cast<char>(one - 'A' + 'a') : one) == other;
-           });
-}
-
-std::string value_of(std::string_view line) {
-    line.remove_prefix(line.find(':') + 1);
-    const std::size_t first = line.find_first_not_of(" \t\r\n");
-    if (first == std::string_view::npos) return {};
-    return std::string(line.substr(first, line.find_last_not_of(" \t\r\n") - first + 1));
-}
-
 std::string valid(std::string_view bytes, std::size_t limit) {
     std::string text;
     append_valid_utf8(text, cut_utf8(bytes, limit));
@@ -93,21 +79,6 @@ Outcome outcome_of_busy(const HttpAnswer& answer, std::time_t now) {
 }
 
 }  // namespace
-
-void read_header_line(std::string_view line, HttpAnswer& answer) {
-    if (line.starts_with("HTTP/")) {
-        answer = {};
-        const std::size_t status = std::min(line.find(' '), line.size() - 1) + 1;
-        std::from_chars(line.data() + status, line.data() + line.size(), answer.status);
-        const std::size_t reason = line.find(' ', status);
-        if (reason != std::string_view::npos)
-            answer.reason = line.substr(reason + 1, line.find_first_of("\r\n") - reason - 1);
-    } else if (starts_with_name(line, "retry-after")) {
-        answer.retry_after = value_of(line);
-    } else if (starts_with_name(line, "location")) {
-        answer.location = value_of(line);
-    }
-}
 
 Outcome outcome_of(const HttpAnswer& answer, std::size_t result_limit, std::time_t now) {
     if (is_success(answer.status)) return outcome_of_success(answer, result_limit);

@@ -28,9 +28,6 @@ struct HttpAnswer {
     bool is_cut = false;  // the body is longer than what was kept
 };
 
-// Adds what one line of a header says. A status line begins a new answer: the final one, or one that announces it.
-void read_header_line(std::string_view line, HttpAnswer& answer);
-
 // `now` is what a date in Retry-After counts from.
 Outcome outcome_of(const HttpAnswer& answer, std::size_t result_limit, std::time_t now);
 

@@ -1,9 +1,9 @@
 #pragma once
 
-// HTTP requests on Asio, made by libcurl: it keeps connections alive and opens as many to one host as it may.
+// HTTP requests on Asio, over connections that are kept and used again: as many to one host as it may.
 
-#include "jobs/context.hpp"
 #include "jobs/http_answer.hpp"
+#include "jobs/http_target.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/system/result.hpp>
@@ -14,15 +14,13 @@
 #include <optional>
 #include <stop_token>
 #include <string>
-#include <vector>
 
 namespace jobs {
 
 struct HttpRequest {
-    std::string url;
-    std::vector<std::string> headers;  // "Name: value"
+    std::shared_ptr<const HttpTarget> target;
+    std::string headers;  // "Name: value\r\n" each; Host, User-Agent, Accept and Content-Length are added
     std::string body;
-    std::string ca_file;           // see HttpSpec
     std::size_t result_limit = 0;  // see body_limit()
     std::optional<std::chrono::steady_clock::time_point> deadline;
 };
@@ -40,32 +38,32 @@ struct HttpFailure {
 struct HttpClientSettings {
     int host_connections = 64;  // at once to one host; further requests wait in line
     std::string user_agent = "task-worker";
-    int threads = 1;  // that make requests: libcurl works in as many of them at once
 };
 
-class HttpLoop;
+class HttpConnections;
 
-// Between requests it is bound to no event loop. It outlives its requests.
+// Between requests it is bound to no event loop. It outlives its requests; while one waits for a connection, its event
+// loop lives.
 class HttpClient {
 public:
-    explicit HttpClient(const HttpClientSettings& settings);
+    explicit HttpClient(HttpClientSettings settings);
     ~HttpClient();
     HttpClient(const HttpClient&) = delete;
     HttpClient& operator=(const HttpClient&) = delete;
 
     // Sends a POST and reads the answer: whatever status it has, it is no failure. Redirects are not followed. Of the
-    // body no more is kept than matters; an endless one is cut off.
+    // body no more is kept than matters; an endless one is cut off. A connection that was kept, and turns out to be
+    // closed before a byte of the answer came, is replaced: the request is sent once more.
     //
-    // Thread:       the coroutine runs on a strand; requests of many strands may be under way at once.
+    // Thread:       any; many requests may be under way at once.
     // Cancellation: by the token: the connection is closed.
     boost::asio::awaitable<boost::system::result<HttpExchange, HttpFailure>> post(
         HttpRequest request, std::stop_token stop
     );
 
 private:
-    std::shared_ptr<HttpLoop> choose() const;
-
-    std::vector<std::shared_ptr<HttpLoop>> loops_;  // which share the connections to a host
+    const HttpClientSettings settings_;
+    std::unique_ptr<HttpConnections> connections_;
 };
 
 }  // namespace jobs

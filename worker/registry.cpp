@@ -17,7 +17,6 @@ std::shared_ptr<jobs::HttpClient> make_client(const Config& config) {
     return std::make_shared<jobs::HttpClient>(jobs::HttpClientSettings{
         .host_connections = config.limits.host_connections,
         .user_agent = "task-worker/" + std::string(version),
-        .threads = std::max(1, config.worker.threads),
     });
 }
 

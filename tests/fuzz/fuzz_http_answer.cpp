@@ -1,10 +1,9 @@
-// Whatever a server answers to a job that was sent to it, the header is read, the body is kept in bounded memory, and
-// what comes of it can be stored. Which bytes are header lines and which the body, libcurl says.
-#include "jobs/http_answer.hpp"
+// Whatever a server answers to a job that was sent to it, in two pieces, the body is kept in bounded memory, and what
+// comes of it can be stored.
+#include "jobs/http_reader.hpp"
 #include "tests/fuzz/input.hpp"
 #include "tests/fuzz/outcomes.hpp"
 
-#include <algorithm>
 #include <chrono>
 
 namespace {
@@ -34,18 +33,19 @@ struct Check {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    std::string_view text = tests::text_of(data, size);
-    jobs::HttpAnswer answer;
-    while (!text.empty()) {
-        const std::size_t end = std::min(text.find('\n'), text.size() - 1) + 1;
-        const std::string_view line = text.substr(0, end);
-        text.remove_prefix(end);
-        if (line == "\r\n" || line == "\n") break;
-        jobs::read_header_line(line, answer);
+    using State = jobs::HttpReader::State;
+    const std::string_view text = tests::text_of(data, size);
+    const std::size_t cut = text.empty() ? 0 : data[size - 1] % text.size();
+    jobs::HttpReader reader(result_limit);
+    State state = reader.put(text.substr(0, cut));
+    if (state == State::more) state = reader.put(text.substr(cut));
+    if (state == State::more) state = reader.put_end();
+    if (state == State::failed) {
+        tests::expect(!reader.error().empty());
+        return 0;
     }
-    const std::size_t limit = jobs::body_limit(answer.status, result_limit);
-    answer.body = text.substr(0, limit);
-    answer.is_cut = text.size() > limit;
+    const jobs::HttpAnswer answer = reader.take_answer();
+    tests::expect(answer.body.size() <= jobs::body_limit(answer.status, result_limit));
     const jobs::Outcome outcome = jobs::outcome_of(answer, result_limit, now);
     std::visit(Check{answer.status}, outcome);
     tests::expect_storable(outcome, result_limit);

@@ -23,9 +23,9 @@ TEST_CASE("http makes a retry of a server that gives no answer, and goes on", "[
     HttpServer server;
     HttpRun http;
     const std::vector<Row> rows{
-        {"/break-off", "transfer closed with 96 bytes remaining to read"},
-        {"/garbage", "Received HTTP/0.9 when not allowed"},
-        {"/nothing", "Empty reply from server"},
+        {"/break-off", "the connection was closed in the middle of the answer"},
+        {"/garbage", "its answer is not HTTP/1.1: bad version"},
+        {"/nothing", "the connection was closed without an answer"},
         {"/endless-headers", "its headers are over 65536 bytes"},
     };
     for (const Row& row : rows) {
@@ -56,6 +56,16 @@ TEST_CASE("http cuts off a body without end", "[jobs][http]") {
     CHECK(http.call(server.url("/endless")) == "discard: the answer is over the limit of 65536 bytes");
     server.wait_for("cut off");
     CHECK(http.call(server.url("/endless?status=500")).starts_with("retry: HTTP 500 Internal Server Error\nxxxx"));
+    CHECK(http.call(server.url("/status?status=204")) == "complete");
+}
+
+TEST_CASE("http reads the answer of a server that does not read the whole request", "[jobs][http]") {
+    HttpServer server;
+    HttpRun http;
+    HttpSpec spec;
+    spec.url = server.url("/refuse");
+    const std::string large = "\"" + std::string(std::size_t{16} << 20U, 'x') + "\"";
+    CHECK(http.call(spec, large) == "retry: HTTP 413 Request Entity Too Large\ntoo much");
     CHECK(http.call(server.url("/status?status=204")) == "complete");
 }
 
@@ -154,8 +164,7 @@ TEST_CASE("http makes many calls at once on several threads and leaves nothing b
     std::atomic<int> next = 0;
     std::atomic<int> right = 0;
     {
-        const auto client =
-            std::make_shared<HttpClient>(HttpClientSettings{.host_connections = 6, .threads = GENERATE(1, 4)});
+        const auto client = std::make_shared<HttpClient>(HttpClientSettings{.host_connections = 6});
         HttpSpec spec;
         spec.url = server.url("/args");
         const Handler echo = make_http_handler(spec, client);

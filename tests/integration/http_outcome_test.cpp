@@ -8,6 +8,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/json/serialize.hpp>
 
+#include <cstdlib>
 #include <ctime>
 #include <set>
 
@@ -127,6 +128,45 @@ TEST_CASE("http keeps a connection, and replaces one that the server has closed 
     CHECK(second.starts_with("complete "));
     CHECK(second != first);
     CHECK(http.counters->connections == 2);
+}
+
+TEST_CASE("http keeps all connections while few calls are made", "[jobs][http]") {
+    HttpServer server;
+    HttpRun http;
+    HttpSpec spec;
+    spec.url = server.url("/together?wanted=6");
+    for (int round = 0; round < 2; ++round) {
+        for (int call = 0; call < 6; ++call) {
+            boost::asio::co_spawn(
+                http.context,
+                [handler = http.handler(spec)]() -> boost::asio::awaitable<void> {
+                    JobContext job(a_job());
+                    co_await handler(job);
+                },
+                [](std::exception_ptr error) {
+                    if (error) std::rethrow_exception(error);
+                }
+            );
+        }
+        http.context.restart();
+        http.context.run_for(20s);
+        for (int call = 0; call < 3; ++call) http.call(server.url("/connection"));
+    }
+    CHECK(http.counters->answers[2] == 18);
+    CHECK(http.counters->connections == 6);
+}
+
+TEST_CASE("http goes through a proxy to its end", "[jobs][http]") {
+    HttpServer server;
+    HttpServer proxy;
+    HttpRun http;
+    const std::string url = server.url("/connection");
+    ::setenv("http_proxy", proxy.url("").c_str(), 1);
+    CHECK(http.call(url) == "complete 1");
+    ::unsetenv("http_proxy");
+    proxy.wait_for("tunnel to " + url.substr(7, url.rfind('/') - 7));
+    CHECK(http.call(url) == "complete 1");  // by the connection that was kept
+    CHECK(http.counters->connections == 1);
 }
 
 TEST_CASE("http opens no more connections to one host than its limit, whoever calls", "[jobs][http]") {

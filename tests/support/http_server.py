@@ -8,6 +8,7 @@ Prints "listening on PORT" and each request, as "request {JSON}", to standard er
 
 import http.server
 import json
+import socket
 import ssl
 import sys
 import threading
@@ -20,6 +21,12 @@ connections = 0
 def say(text):
     with lock:
         print(text, file=sys.stderr, flush=True)
+
+
+def pass_on(source, target):
+    while data := source.recv(65536):
+        target.sendall(data)
+    target.shutdown(socket.SHUT_WR)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -38,11 +45,28 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         url = urllib.parse.urlsplit(self.path)
         self.query = dict(urllib.parse.parse_qsl(url.query))
+        if url.path == "/refuse":  # before it has read the body
+            self.close_connection = True
+            return self.answer(413, "too much")
         self.given = self.rfile.read(int(self.headers["Content-Length"])).decode()
         headers = {name.lower(): value for name, value in self.headers.items()}
         say("request " + json.dumps(
             {"path": self.path, "headers": headers, "body": self.given, "connection": self.number}))
         getattr(self, "answer_" + url.path.strip("/").replace("-", "_"))()
+
+    # As a proxy does: what comes after is for the server at the other end.
+    def do_CONNECT(self):
+        say("tunnel to " + self.path)
+        host, port = self.path.split(":")
+        with socket.create_connection((host, int(port))) as server:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.flush()
+            back = threading.Thread(target=pass_on, args=(server, self.connection))
+            back.start()
+            pass_on(self.connection, server)
+            back.join()
+        self.close_connection = True
 
     def answer(self, status, body="", headers=(), reason=None):
         self.send_response(status, reason)

@@ -4,7 +4,6 @@
 #include "tests/support/outcome_text.hpp"
 
 #include <string>
-#include <vector>
 
 using namespace jobs;
 using tests::outcome_text;
@@ -81,38 +80,4 @@ TEST_CASE("an error shows no more of the body than fits", "[jobs][http]") {
     CHECK(outcome_text(outcome_of(answer, 1000, now)) == "retry: HTTP 500\n" + std::string(2048, 'x'));
     CHECK(body_limit(500, 1000) == 2048);
     CHECK(body_limit(200, 1000) == 5024);
-}
-
-TEST_CASE("an answer's header is read line by line, whatever stands in it", "[jobs][http]") {
-    struct Row {
-        std::string rule;
-        std::vector<std::string> lines;
-        HttpAnswer expected;
-    };
-    const auto row = GENERATE(values<Row>({
-        {"as it should be", {"HTTP/1.1 404 Not Found\r\n", "Server: x\r\n"}, {.status = 404, .reason = "Not Found"}},
-        {"no reason", {"HTTP/1.1 204\r\n"}, {.status = 204}},
-        {"an empty reason", {"HTTP/1.1 204 \r\n"}, {.status = 204}},
-        {"no end of line", {"HTTP/1.1 200 OK"}, {.status = 200, .reason = "OK"}},
-        {"no status", {"HTTP/\r\n"}, {}},
-        {"nothing else", {"HTTP/"}, {}},
-        {"letters", {"HTTP/1.1 many\r\n"}, {}},
-        {"beyond numbers", {"HTTP/1.1 99999999999 Much\r\n"}, {.reason = "Much"}},
-        {"an end before the reason", {"HTTP/1.1\r 200 OK\r\n"}, {.status = 200, .reason = "OK\r\n"}},
-        {"names of any case, values without blanks",
-         {"HTTP/1.1 503 Away\r\n", "RETRY-after: \t 7 \r\n", "location:/there\r\n"},
-         {.status = 503, .reason = "Away", .retry_after = "7", .location = "/there"}},
-        {"an empty value", {"HTTP/1.1 503\r\n", "Retry-After:\r\n"}, {.status = 503, .retry_after = ""}},
-        {"names that only begin so", {"HTTP/1.1 503\r\n", "Retry-After-All: 7\r\n", "Location\r\n"}, {.status = 503}},
-        {"an answer that announces another",
-         {"HTTP/1.1 103 Early Hints\r\n", "Location: /a\r\n", "\r\n", "HTTP/1.1 200 OK\r\n", "\r\n"},
-         {.status = 200, .reason = "OK"}},
-    }));
-    INFO(row.rule);
-    HttpAnswer answer;
-    for (const std::string& line : row.lines) read_header_line(line, answer);
-    CHECK(answer.status == row.expected.status);
-    CHECK(answer.reason == row.expected.reason);
-    CHECK(answer.retry_after == row.expected.retry_after);
-    CHECK(answer.location == row.expected.location);
 }

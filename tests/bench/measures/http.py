@@ -35,4 +35,4 @@ def measure(options):
 
 
 if __name__ == "__main__":
-    measure(arguments("http", "Calls an API for each job.", jobs=50_000, concurrency=10))
+    measure(arguments("http", "Calls an API for each job.", jobs=100_000, concurrency=64))
