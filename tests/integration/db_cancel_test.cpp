@@ -14,10 +14,13 @@
 
 #include <fcntl.h>
 #include <libpq-fe.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <set>
 #include <thread>
 
 using namespace tests;
@@ -35,6 +38,21 @@ awaitable<> until(Condition holds) {
         timer.expires_after(1ms);
         co_await timer.async_wait(asio::use_awaitable);
     }
+}
+
+// The ports of this process's ends of its connections to that port.
+std::set<int> ends_at(int port) {
+    std::set<int> ends;
+    for (int descriptor = 0; descriptor < 1'024; ++descriptor) {
+        sockaddr_in far{};
+        sockaddr_in near{};
+        socklen_t size = sizeof(far);
+        if (getpeername(descriptor, reinterpret_cast<sockaddr*>(&far), &size) != 0) continue;
+        if (far.sin_family != AF_INET || ntohs(far.sin_port) != port) continue;
+        size = sizeof(near);
+        if (getsockname(descriptor, reinterpret_cast<sockaddr*>(&near), &size) == 0) ends.insert(ntohs(near.sin_port));
+    }
+    return ends;
 }
 
 }  // namespace
@@ -157,4 +175,23 @@ TEST_CASE("a connection closes although nobody answers its request to cancel", "
     CHECK(is_open());
     while (is_open()) std::this_thread::yield();
     CHECK_FALSE(watchdog.bit());
+}
+
+// One that is nobody's any more: a pool keeps its own as long.
+TEST_CASE("a connection that is dropped stays open until its request to cancel was answered", "[db][deadline]") {
+    SilenceBed bed;
+    with_session(bed.database, [&](db::Session&) -> awaitable<> {
+        const auto executor = co_await asio::this_coro::executor;
+        std::optional<db::Session> session;
+        session.emplace(co_await db::Connection::open(executor, bed.through()));
+        const std::set<int> ends = ends_at(bed.network.port());
+        REQUIRE(ends.size() == 1);
+        bed.network.black_hole();
+        const auto kind = co_await failure_of([&] { return add(*session, 1, 2); });
+        CHECK(kind == db::ErrorKind::deadline);
+        session.reset();
+        CHECK(ends_at(bed.network.port()).contains(*ends.begin()));
+        bed.network.pass();
+        co_await until([&] { return !ends_at(bed.network.port()).contains(*ends.begin()); });
+    });
 }

@@ -4,21 +4,15 @@
 // TASK_WORKER_STATEFUL_SEED and TASK_WORKER_STATEFUL_SEQUENCES: which sequences, and how many of 150 steps.
 #include "tests/integration/queue_stateful_steps.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/number_from.hpp"
 
 #include <fmt/format.h>
-
-#include <cstdlib>
 
 using namespace tests;
 
 namespace {
 
 constexpr std::size_t steps_each = 150;
-
-unsigned long number_from(const char* variable, unsigned long otherwise) {
-    const char* const text = std::getenv(variable);
-    return text == nullptr ? otherwise : std::stoul(text);
-}
 
 std::string failure_of(QueueFixture& queue, const std::vector<Step>& steps) {
     QueueSteps run(queue);
@@ -53,10 +47,10 @@ std::vector<Step> shrink(QueueFixture& queue, std::vector<Step> steps) {
 }  // namespace
 
 TEST_CASE("every sequence of calls does to the queue what it does to the model", "[queue][stateful][db]") {
-    const unsigned long seed = number_from("TASK_WORKER_STATEFUL_SEED", std::random_device{}());
-    const unsigned long sequences = number_from("TASK_WORKER_STATEFUL_SEQUENCES", 12);
+    const std::uint64_t seed = number_from("TASK_WORKER_STATEFUL_SEED", std::random_device{}());
+    const std::uint64_t sequences = number_from("TASK_WORKER_STATEFUL_SEQUENCES", 12);
     QueueFixture queue;
-    for (unsigned long sequence = 0; sequence < sequences; ++sequence) {
+    for (std::uint64_t sequence = 0; sequence < sequences; ++sequence) {
         std::mt19937 random(static_cast<std::mt19937::result_type>(seed + sequence));
         const std::vector<Step> steps = random_steps(random, steps_each);
         if (failure_of(queue, steps).empty()) continue;

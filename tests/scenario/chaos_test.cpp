@@ -6,11 +6,11 @@
 #include "tests/scenario/chaos_load.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/ledger_bed.hpp"
+#include "tests/support/number_from.hpp"
 #include "tests/support/psql.hpp"
 
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -23,11 +23,6 @@ using namespace tests;
 using namespace std::chrono_literals;
 
 namespace {
-
-std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
-    const char* const text = std::getenv(variable);
-    return text == nullptr ? otherwise : std::stoull(text);
-}
 
 std::string ask(const OwnServer& server, const std::string& query) {
     return psql(server.url(), query).at(0).at(0);

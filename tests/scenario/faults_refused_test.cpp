@@ -75,18 +75,14 @@ public:
     }
     // The circle closes around a session that has changed a row of `changed` and waits for `table`.
     void close(const std::string& table, const std::string& changed) {
-        const auto limit = FaultBed::now() + 30s;
-        const std::string waiting = fmt::format(
-            "select count(*) from pg_locks w join pg_locks h using (pid) join pg_locks x using (pid) "
-            "where not w.granted and w.relation = '{}'::regclass and h.granted and h.relation = '{}'::regclass "
-            "and h.mode = 'RowExclusiveLock' and x.granted and x.locktype = 'transactionid'",
-            table,
-            changed
-        );
-        while (database_.value(waiting) == "0") {
-            if (FaultBed::now() > limit) throw std::runtime_error("nobody who has changed " + changed + " waits");
-        }
+        await_waiting(table, changed);
         other_.execute("select from " + changed + " for update");
+        other_.rollback();
+    }
+    // Such a session is ended by an administrator instead.
+    void terminate(const std::string& table, const std::string& changed) {
+        const std::string pid = await_waiting(table, changed);
+        database_.psql("select pg_terminate_backend(" + pid + ", 5000)");
         other_.rollback();
     }
     void lock(const std::string& table) { other_.execute("lock table " + table + " in access exclusive mode"); }
@@ -102,6 +98,21 @@ public:
     }
 
 private:
+    std::string await_waiting(const std::string& table, const std::string& changed) const {
+        const auto limit = FaultBed::now() + 30s;
+        const std::string waiting = fmt::format(
+            "select coalesce(min(pid), 0) from pg_locks w join pg_locks h using (pid) join pg_locks x using (pid) "
+            "where not w.granted and w.relation = '{}'::regclass and h.granted and h.relation = '{}'::regclass "
+            "and h.mode = 'RowExclusiveLock' and x.granted and x.locktype = 'transactionid'",
+            table,
+            changed
+        );
+        for (;;) {
+            if (const std::string pid = database_.value(waiting); pid != "0") return pid;
+            if (FaultBed::now() > limit) throw std::runtime_error("nobody who has changed " + changed + " waits");
+        }
+    }
+
     const TestDatabase& database_;
     OpenTransaction other_;
 };
@@ -201,7 +212,10 @@ TEST_CASE("a heartbeat that a deadlock ends is sent again", "[scenario][faults][
     worker.wait_for_line("heartbeat accepted again");
 }
 
-TEST_CASE("outcomes that a deadlock keeps from being written are written again", "[scenario][faults][refused]") {
+TEST_CASE(
+    "outcomes that a deadlock, or the end of a backend, keeps from being written are written again",
+    "[scenario][faults][refused]"
+) {
     const TestDatabase database;
     Deadlock::prepare(database);
     FaultBed bed(database.url());
@@ -218,8 +232,14 @@ TEST_CASE("outcomes that a deadlock keeps from being written are written again",
     deadlock.lock("task_queue.workers");
     end.close();
     // The claim, which asks whether the worker lives, goes out behind the outcome.
-    deadlock.close("task_queue.workers", "task_queue.bundles");
-    worker.wait_for_line(refused(claimer, "deadlock detected"));
+    SECTION("deadlock") {
+        deadlock.close("task_queue.workers", "task_queue.bundles");
+        worker.wait_for_line(refused(claimer, "deadlock detected"));
+    }
+    SECTION("end of the backend") {
+        deadlock.terminate("task_queue.workers", "task_queue.bundles");
+        worker.wait_for_line(refused(claimer, "terminating connection due to administrator command"));
+    }
     bed.await("select state from task_queue.job(" + job + ")", "completed");
     CHECK(bed.value("select attempt from task_queue.job(" + job + ")") == "1");
     worker.wait_for_line("claiming and writing work again");

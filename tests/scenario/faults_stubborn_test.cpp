@@ -39,6 +39,7 @@ TEST_CASE(
     const WorkerProcess other(test.database.url(), StubbornBed::environment(), test.bed.arguments());
     test.proxy.black_hole();
     test.worker.wait_for_line(told);
+    test.worker.wait_for_line("asked to stop");
     test.bed.await_stubborn();
     CHECK(test.bed.loss().empty());
     test.proxy.pass();

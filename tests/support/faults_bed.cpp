@@ -23,7 +23,7 @@ exec 9>{0}/running.d/$JOB_ID
 flock --nonblock 9 || : >{0}/twice.d/$JOB_ID
 [ $JOB_KIND = stubborn ] || exec sleep 0.02 9>&-
 mkdir {0}/stubborn.d/$JOB_ID || exit 0
-trap '' TERM
+trap 'echo asked to stop' TERM
 echo here to stay
 while :; do sleep 3600 9>&-; done
 )sh";

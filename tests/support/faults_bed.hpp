@@ -17,7 +17,8 @@ public:
 
     // Jobs of the kind `work`, each with so many bytes of args. Its program takes 20 ms.
     void enqueue(int jobs, int bytes = 0);
-    // A job whose first run says "here to stay" and does not end, whatever it is asked; the next completes at once.
+    // A job whose first run says "here to stay" and, when it is asked to stop, "asked to stop": it does not end. The
+    // next completes at once.
     void enqueue_stubborn();
     void await_stubborn() const;  // has completed
     void sql(const std::string& text) const;

@@ -109,6 +109,20 @@ Violations misplaced_sql(const SourceFile& file) {
     return found;
 }
 
+// What the machine's clock says is shown to people and decides nothing: it may jump.
+Violations clocks_that_jump(const SourceFile& file) {
+    static const std::set<std::string> showing{
+        "worker/logging_format.hpp",
+        "worker/logging_format.cpp",
+        "db/migrations.cpp",  // in the name of a schema that is set aside
+        "jobs/http.cpp",      // in a signature, and beside a date that a server answers
+    };
+    if (showing.contains(file.path) || file.path.starts_with("worker/cli/")) return {};
+    static const std::regex clock(R"(\b(system_clock|CLOCK_REALTIME|gettimeofday|std::time)\b)");
+    return std::regex_search(tests::without_comments(file.text), clock) ? Violations{"asks a clock that may jump"}
+                                                                        : Violations{};
+}
+
 Violations missing_pragma_once(const SourceFile& file) {
     if (!file.is_header() || file.text.starts_with("#pragma once\n")) return {};
     return {"does not begin with #pragma once"};
@@ -153,6 +167,10 @@ TEST_CASE("worker has no SQL, jobs none on the queue's tables", "[architecture]"
     CHECK(find_violations(sources(), misplaced_sql) == Violations{});
 }
 
+TEST_CASE("no clock that may jump decides anything", "[architecture]") {
+    CHECK(find_violations(sources(), clocks_that_jump) == Violations{});
+}
+
 TEST_CASE("headers are guarded, no macros, no unfinished work", "[architecture]") {
     CHECK(find_violations(sources(), missing_pragma_once) == Violations{});
     CHECK(find_violations(sources(), own_macros) == Violations{});
@@ -191,6 +209,9 @@ TEST_CASE("the rules of the architecture find what they look for", "[architectur
         {"worker speaks of an update", misplaced_sql, "worker/a.cpp", "help(\"update what changed\");", false},
         {"jobs reads the queue", misplaced_sql, "jobs/a.cpp", "run(\"select 1 from task_queue.bundles\");", true},
         {"jobs writes its own table", misplaced_sql, "jobs/a.cpp", "run(\"insert into documents.chunks\");", false},
+        {"a lease by such a clock", clocks_that_jump, "worker/a.cpp", "auto now = system_clock::now();", true},
+        {"a log line by it", clocks_that_jump, "worker/logging_format.hpp", "system_clock::time_point time;", false},
+        {"a steady clock", clocks_that_jump, "worker/a.cpp", "auto now = steady_clock::now();", false},
         {"no guard", missing_pragma_once, "db/a.hpp", "// text\n#pragma once\n", true},
         {"macro", own_macros, "db/a.hpp", "#pragma once\n#  define X 1\n", true},
         {"mark", unfinished_work, "db/a.cpp", "// TODO: later\n", true},
