@@ -1,4 +1,4 @@
-// `job why`: one test for each reason that there is, on a real database; and `job wait`.
+// `job why`: one test for each reason that there is, on a real database.
 
 #include "tests/support/background.hpp"
 #include "tests/support/catch.hpp"
@@ -282,23 +282,4 @@ TEST_CASE("job why: it is a dead letter, with its error and the way back", "[wor
     const Finished again = office.shell.run({"batch", "redrive", "00000000-0000-0000-0000-000000000001"});
     CHECK(again.output == "batch photos: 2 jobs redriven\n");
     CHECK(holds(office.shell.run({"job", "why", "256"}).output, "job 256, echo in queue default: available\n"));
-}
-
-TEST_CASE("job wait ends with the job: 0 when it completed, else 1", "[worker][cli][why][scenario]") {
-    const Asked test;
-    const std::string job = test.enqueue({"--args", "{}"});
-    test.shell.refuses({"job", "wait", job, "--timeout", "0"}, 1, "is available: see task-worker job why " + job);
-    Child waiting(test.shell.command({"job", "wait", job}));
-    const WorkerProcess worker(test.database.url());
-    const Finished completed = waiting.wait();
-    CHECK(completed.code == 0);
-    CHECK(completed.output == "job " + job + " completed\n");
-
-    const std::string later = test.enqueue({"--at", "2040-01-01"});
-    Child until(test.shell.command({"job", "wait", later, "--json"}));
-    REQUIRE(test.shell.run({"job", "cancel", later}).code == 0);
-    const Finished cancelled = until.wait();
-    CHECK(cancelled.code == 1);
-    CHECK(cancelled.output == "{\"job\": " + later + ", \"state\": \"cancelled\"}\n");
-    test.shell.refuses({"job", "wait", "1"}, 1, "there is no job 1");
 }
