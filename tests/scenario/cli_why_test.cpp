@@ -135,7 +135,7 @@ TEST_CASE("job why: all slots are taken", "[worker][cli][why][scenario]") {
     CHECK(test.reasons(job) == "behind");
     test.claim(first, "1");
     CHECK(test.reasons(job) == "busy");
-    CHECK(holds(test.text(job), "all 1 slots of the one worker that can run it are taken"));
+    CHECK(holds(test.text(job), "- no slot is free: the one worker that can run it has 1 (worker.concurrency)\n"));
     test.add_worker("(2, 5, 1, 43, 'here', 'v', '{work}', '{default}')");  // it cannot run it
     CHECK(test.reasons(job) == "busy");
     test.add_worker("(3, 5, 1, 43, 'here', 'v', '{echo}', '{default}')");
@@ -150,7 +150,7 @@ TEST_CASE("job why: its queue's limit is reached", "[worker][cli][why][scenario]
     REQUIRE(test.shell.run({"queue", "create", "default", "--concurrency", "1"}).code == 0);
     test.claim(first, "1");
     CHECK(test.reasons(job) == "queue_limit");
-    CHECK(holds(test.text(job), "its queue allows 1 jobs at once"));
+    CHECK(holds(test.text(job), "its queue allows 1 job at once in a worker"));
     CHECK(holds(test.text(job), "and the one worker that can run it has as many (queues.default.concurrency)"));
     test.database.psql("update task_queue.queues set concurrency = 2");
     CHECK(test.reasons(job) == "next");
@@ -168,7 +168,7 @@ TEST_CASE("job why: its kind's limit is reached", "[worker][cli][why][scenario]"
     CHECK(
         test.text(job) ==
         "job " + job +
-            ", echo in queue default: available\n- its kind allows 1 jobs at once in a worker, and the one "
+            ", echo in queue default: available\n- its kind allows 1 job at once in a worker, and the one "
             "worker that can run it has as many (handlers.echo.concurrency)\n"
     );
     // Other kinds do not count, other workers do.

@@ -2,6 +2,7 @@
 
 #include "tests/support/catch.hpp"
 #include "worker/cli/batch_text.hpp"
+#include "worker/cli/count_text.hpp"
 #include "worker/cli/details.hpp"
 #include "worker/cli/json.hpp"
 #include "worker/cli/table.hpp"
@@ -79,6 +80,12 @@ TEST_CASE(
     );
     CHECK(render_table(columns, rows, 1).find("a name …") != std::string::npos);  // none below 8
     CHECK(render_table(columns, {}, 80) == "N  NAME  STATE\n");
+}
+
+TEST_CASE("count_of says one in the singular", "[worker][cli]") {
+    CHECK(count_of(0, "job") == "0 jobs");
+    CHECK(count_of(1, "job") == "1 job");
+    CHECK(count_of(12, "dead letter") == "12 dead letters");
 }
 
 TEST_CASE("batch_line fits any width and shows counts, rate, time left and failures", "[worker][cli]") {

@@ -7,6 +7,7 @@
 #include "worker/cli/batch_text.hpp"
 #include "worker/cli/cancel_words.hpp"
 #include "worker/cli/commands.hpp"
+#include "worker/cli/count_text.hpp"
 #include "worker/cli/database.hpp"
 #include "worker/cli/errors.hpp"
 #include "worker/cli/json.hpp"

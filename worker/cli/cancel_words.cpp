@@ -1,8 +1,8 @@
 #include "worker/cli/cancel_words.hpp"
 
 #include "worker/cli/confirm.hpp"
+#include "worker/cli/count_text.hpp"
 #include "worker/cli/errors.hpp"
-#include "worker/cli/redrive.hpp"
 
 #include <fmt/format.h>
 

@@ -4,6 +4,7 @@
 
 #include "worker/cli/commands.hpp"
 #include "worker/cli/confirm.hpp"
+#include "worker/cli/count_text.hpp"
 #include "worker/cli/database.hpp"
 #include "worker/cli/error_text.hpp"
 #include "worker/cli/errors.hpp"

@@ -3,6 +3,7 @@
 #include "db/transaction.hpp"
 #include "queue/cancel.hpp"
 #include "worker/cli/cancel_words.hpp"
+#include "worker/cli/count_text.hpp"
 #include "worker/cli/errors.hpp"
 #include "worker/cli/job.hpp"
 #include "worker/cli/json.hpp"
@@ -93,7 +94,7 @@ asio::awaitable<std::int64_t> cancel_round(
         sum.cancelled += step.cancelled;
         sum.stopping += step.stopping;
         place = step.last;
-        if (live.is_due()) live.draw(fmt::format("cancelling  {} jobs", sum.cancelled));
+        if (live.is_due()) live.draw("cancelling  " + count_of(sum.cancelled, "job"));
     }
     co_return sum.cancelled + sum.stopping - before;
 }

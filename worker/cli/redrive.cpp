@@ -1,6 +1,7 @@
 #include "worker/cli/redrive.hpp"
 
 #include "db/transaction.hpp"
+#include "worker/cli/count_text.hpp"
 #include "worker/cli/terminal.hpp"
 
 #include <fmt/format.h>
@@ -35,7 +36,7 @@ asio::awaitable<Redriven> redrive_pages(db::Session& session, LiveLine& live, qu
         }
         all.left += std::ssize(page) - std::ssize(revived);
         all.jobs.insert(all.jobs.end(), revived.begin(), revived.end());
-        if (live.is_due()) live.draw(fmt::format("redriving  {} jobs", all.jobs.size()));
+        if (live.is_due()) live.draw("redriving  " + count_of(std::ssize(all.jobs), "job"));
     }
 }
 
@@ -57,10 +58,6 @@ JsonObject redriven_json(const Redriven& redriven, bool dry_run, JsonObject obje
     for (const queue::JobId job : redriven.jobs) numbers.push_back(std::to_string(static_cast<std::int64_t>(job)));
     object.add_json("redriven", json_array(numbers)).add("left", redriven.left).add("dry_run", dry_run);
     return object;
-}
-
-std::string count_of(std::int64_t number, const std::string& what) {
-    return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
 }
 
 }  // namespace worker::cli

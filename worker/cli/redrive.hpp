@@ -10,7 +10,6 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
 namespace worker::cli {
@@ -30,8 +29,5 @@ boost::asio::awaitable<Redriven> redrive_all(
 
 // {redriven: [job], left, dry_run}, into an object that may have more.
 JsonObject redriven_json(const Redriven& redriven, bool dry_run, JsonObject object = {});
-
-// "1 job", "12 jobs".
-std::string count_of(std::int64_t number, const std::string& what);
 
 }  // namespace worker::cli
