@@ -51,6 +51,7 @@ const std::vector<Words>& what_is_shown() {
         {"batch", "list"},
         {"batch", "show", "photos"},
         {"batch", "show", "ended"},
+        {"batch", "show", "00000000-0000-0000-0000-000000000003"},
         {"batch", "watch", "ended"},
         {"job", "list"},
         {"job", "show", "128"},
@@ -87,6 +88,19 @@ TEST_CASE("what is shown fits a terminal of 80 and of 160 columns", "[worker][cl
         if (holds(line, "1234567808")) CHECK(line.ends_with("Z  in 850 ms"));
     }
     CHECK(holds(jobs, "1234567808"));
+    const std::string batches = run_command(on_terminal(office.shell.command({"batch", "list"}), columns)).output;
+    INFO(batches);
+    for (const char* last : {"1", "2", "3"}) {
+        CHECK(holds(batches, "  00000000-0000-0000-0000-00000000000" + std::string(last) + "  "));
+    }
+    CHECK(holds(batches, "MADE") == (columns == 160));
+    std::string name;
+    for (int n = 0; n < 12; ++n) name += "größte ";
+    const std::string id = "00000000-0000-0000-0000-000000000003";
+    const std::string batch = run_command(on_terminal(office.shell.command({"batch", "show", id}), columns)).output;
+    INFO(batch);
+    CHECK(holds(batch, name + "  [") == (columns == 160));
+    CHECK(holds(batch, "\nname ") == (columns == 80));
 }
 
 TEST_CASE("colours are for terminals, unless none are wanted", "[worker][cli][terminal][scenario]") {

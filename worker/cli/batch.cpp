@@ -55,11 +55,11 @@ asio::awaitable<int> list(db::Session& session, const Global& global, const Batc
     } else {
         const std::vector<Column> columns{
             {.title = "NAME", .shrinks = true},
-            {.title = "ID", .shrinks = true},
+            {.title = "ID"},
             {.title = "STATE"},
             {.title = "ENDED", .right = true},
             {.title = "FAILED", .right = true},
-            {.title = "MADE"}
+            {.title = "MADE", .leaves = true}
         };
         fmt::print("{}", render_table(columns, rows, table_width()));
     }
