@@ -97,8 +97,8 @@ TEST_CASE("render_table leaves out columns when it does not fit by cutting", "[w
     );
     CHECK(
         render_table(columns, rows, 30) ==
-        "NAME       MADE   ID\n"
-        "a name t…  today  0123456789\n"
+        "NAME         MADE   ID\n"
+        "a name tha…  today  0123456789\n"
     );
     CHECK(
         render_table(columns, rows, 20) ==
@@ -130,7 +130,7 @@ TEST_CASE("batch_line fits any width and shows counts, rate, time left and failu
     }
     batch.name = std::string(70, 'x');  // whole where there is room, beside a bar that has its full width
     CHECK(batch_line(batch, 160).starts_with(batch.name + "  [" + std::string(14, '#') + "x" + std::string(15, '-')));
-    CHECK(batch_line(batch, 80).starts_with(std::string(22, 'x') + "…  ["));
+    CHECK(batch_line(batch, 80).starts_with(std::string(23, 'x') + "…  [####x-----]"));
 }
 
 TEST_CASE("batch_line colours what failed, and no more", "[worker][cli]") {
