@@ -102,7 +102,8 @@ asio::awaitable<int> cancel(db::Session& session, const Global& global, const Ba
     if (!command.dry_run) {
         // One without jobs is closed by it all the same.
         const bool changes = !batch.finished_at && batch.state != "cancelled";
-        if (changes && !command.yes && !may_cancel(found, "batch cancel")) co_return exit_failed;
+        if (changes && !command.yes && !may_cancel(found, "batch cancel", " in the batch " + batch_name(batch)))
+            co_return exit_failed;
         answer = co_await cancel_all(session, global, batch.id);
     }
     if (global.json) {
