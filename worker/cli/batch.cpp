@@ -132,9 +132,11 @@ asio::awaitable<int> redrive(
             "{}\n", redriven_json(redriven, command.dry_run, std::move(JsonObject().add("id", batch.id))).text()
         );
     } else if (!global.quiet) {
-        std::string what = command.dry_run ? "would be redriven" : "redriven";
-        if (!command.dry_run && redriven.left > 0) what += fmt::format("; {} left dead", redriven.left);
-        fmt::print("batch {}: {} {}\n", batch_name(batch), count_of(jobs, "job"), what);
+        const std::string what = command.dry_run ? " would be redriven" : " redriven" + left_text(redriven);
+        const bool none = jobs == 0 && redriven.left == 0;
+        fmt::print(
+            "batch {}: {}\n", batch_name(batch), none ? "no dead letters to redrive" : count_of(jobs, "job") + what
+        );
     }
     if (jobs == 0) co_return exit_failed;
     if (command.watch) watched = batch.id;

@@ -87,9 +87,12 @@ std::string rest_of(const Redriven& redriven, std::size_t named) {
 asio::awaitable<int> redrive(db::Session& session, const Global& global, const DeadCommand& command) {
     const queue::DeadFilter filter = co_await make_filter(session, command, rows_at_once);
     const Redriven redriven = co_await redrive_all(session, global, filter, command.dry_run);
-    const bool any = !redriven.jobs.empty() || (command.dry_run && redriven.left > 0);
+    const bool found = !redriven.jobs.empty() || redriven.left > 0;
+    const bool any = !redriven.jobs.empty() || (command.dry_run && found);
     if (global.json) {
         fmt::print("{}\n", redriven_json(redriven, command.dry_run).text());
+    } else if (!global.quiet && !found && command.jobs.empty()) {
+        fmt::print("no dead letters to redrive\n");
     } else if (!global.quiet && command.dry_run) {
         fmt::print("would redrive {}\n", count_of(redriven.left, "job"));
     } else if (!global.quiet) {
@@ -132,8 +135,10 @@ asio::awaitable<int> purge(db::Session& session, const Global& global, const Dea
         letters = co_await count(session, filter);
     } else {
         if (command.jobs.empty() && !command.yes) {
-            const std::string what = count_of(co_await count(session, filter), "dead letter");
-            if (!is_confirmed("Delete " + what + " for good?", "dead purge would delete " + what + " for good")) {
+            const std::int64_t found = co_await count(session, filter);
+            const std::string what = count_of(found, "dead letter");
+            if (found > 0 &&
+                !is_confirmed("Delete " + what + " for good?", "dead purge would delete " + what + " for good")) {
                 complain("nothing deleted");
                 co_return exit_failed;
             }

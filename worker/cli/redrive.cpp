@@ -53,6 +53,11 @@ asio::awaitable<Redriven> redrive_all(
     co_return all;
 }
 
+std::string left_text(const Redriven& redriven) {
+    if (redriven.left == 0) return {};
+    return fmt::format("; {} left dead: a live job has the unique key, or the batch was cancelled", redriven.left);
+}
+
 JsonObject redriven_json(const Redriven& redriven, bool dry_run, JsonObject object) {
     std::vector<std::string> numbers;
     for (const queue::JobId job : redriven.jobs) numbers.push_back(std::to_string(static_cast<std::int64_t>(job)));

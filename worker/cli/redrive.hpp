@@ -10,6 +10,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace worker::cli {
@@ -26,6 +27,9 @@ struct Redriven {
 boost::asio::awaitable<Redriven> redrive_all(
     db::Session& session, const Global& global, queue::DeadFilter filter, bool dry_run
 );
+
+// Why some were left, behind what was done: "; 2 left dead: ..", or nothing.
+std::string left_text(const Redriven& redriven);
 
 // {redriven: [job], left, dry_run}, into an object that may have more.
 JsonObject redriven_json(const Redriven& redriven, bool dry_run, JsonObject object = {});
