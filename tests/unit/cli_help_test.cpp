@@ -140,3 +140,18 @@ TEST_CASE("wrap_lines breaks at blanks, below the second column or the first cha
     CHECK(wrap_lines("  -x                 abc def\n", 5) == "  -x                 abc\n                     def\n");
     CHECK(wrap_lines("fits\n\nas well\n", 80) == "fits\n\nas well\n");
 }
+
+TEST_CASE("wrap_message breaks at blanks, but not in the command at the end", "[worker][cli]") {
+    CHECK(wrap_message("fits", 10) == "fits");
+    CHECK(wrap_message("one two three four", 9) == "one two\nthree\nfour");
+    CHECK(
+        wrap_message("nothing runs: start it with task-worker dev --data x", 30) ==
+        "nothing runs: start it with\ntask-worker dev --data x"
+    );
+    CHECK(wrap_message("task-worker: one two", 15) == "task-worker:\none two");
+    CHECK(wrap_message("see task-worker batch list", 10) == "see\ntask-worker\nbatch list");  // too long for a line
+    CHECK(
+        wrap_message("two problems:\n  the first one\n  the second", 12) ==
+        "two\nproblems:\n  the first\n  one\n  the second"
+    );
+}

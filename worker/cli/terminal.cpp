@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <utility>
 
 namespace worker::cli {
 
@@ -120,6 +121,21 @@ std::string cut_to_width(std::string_view text, std::size_t width) {
 std::string wrap_lines(std::string_view text, std::size_t width) {
     std::string wrapped;
     each_line(text, [&](std::string_view line) { wrapped += wrap_line(std::string(line), width) + "\n"; });
+    return wrapped;
+}
+
+std::string wrap_message(std::string_view text, int columns) {
+    constexpr char kept = '\x1f';  // a blank where no line may be broken
+    const auto width = static_cast<std::size_t>(std::max(columns, 1));
+    std::string wrapped;
+    each_line(text, [&](std::string_view whole) {
+        std::string line(whole);
+        const std::size_t command = line.rfind(" task-worker ");
+        if (command != std::string::npos && shown_width(line.substr(command + 1)) <= width)
+            std::ranges::replace(line.begin() + static_cast<std::ptrdiff_t>(command) + 1, line.end(), ' ', kept);
+        wrapped += (wrapped.empty() ? "" : "\n") + wrap_line(std::move(line), width);
+    });
+    std::ranges::replace(wrapped, kept, ' ');
     return wrapped;
 }
 

@@ -41,6 +41,10 @@ std::string cut_to_width(std::string_view text, std::size_t width);
 // line, else below the line's first character. A word that is too long stays whole.
 std::string wrap_lines(std::string_view text, std::size_t width);
 
+// The same for a message of some lines, without a break at its end. A command of ours at the end of a line stays whole,
+// so that it can be copied: it has a line for itself when it does not fit behind what stands before it.
+std::string wrap_message(std::string_view text, int columns);
+
 // The lines of a text that stands behind `indent` characters, broken at blanks to fit into `width`, the later ones
 // indented. Width 0: as they are, but indented.
 std::string hang_lines(std::string_view text, std::size_t indent, std::size_t width);
