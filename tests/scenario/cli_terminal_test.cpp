@@ -87,6 +87,12 @@ TEST_CASE("what is shown fits a terminal of 80 and of 160 columns", "[worker][cl
         if (holds(line, "1234567808")) CHECK(line.ends_with("Z  in 850 ms"));
     }
     CHECK(holds(jobs, "1234567808"));
+    CHECK_FALSE(holds(jobs, "the newest"));
+    const Words three{"job", "list", "--limit", "3"};
+    CHECK(holds(
+        run_command(on_terminal(office.shell.command(three), columns)).output, "the newest 3; for more: --limit N"
+    ));
+    CHECK_FALSE(holds(office.shell.run(three).output, "the newest"));
     const std::string batches = run_command(on_terminal(office.shell.command({"batch", "list"}), columns)).output;
     INFO(batches);
     for (const char* last : {"1", "2", "3"}) {

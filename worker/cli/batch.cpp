@@ -11,6 +11,7 @@
 #include "worker/cli/database.hpp"
 #include "worker/cli/errors.hpp"
 #include "worker/cli/json.hpp"
+#include "worker/cli/newest.hpp"
 #include "worker/cli/redrive.hpp"
 #include "worker/cli/table.hpp"
 #include "worker/cli/terminal.hpp"
@@ -62,6 +63,7 @@ asio::awaitable<int> list(db::Session& session, const Global& global, const Batc
             {.title = "MADE", .leaves = true}
         };
         fmt::print("{}", render_table(columns, rows, table_width()));
+        note_more(global, rows.size(), command.limit);
     }
     co_return exit_ok;
 }

@@ -10,6 +10,7 @@
 #include "worker/cli/errors.hpp"
 #include "worker/cli/job.hpp"
 #include "worker/cli/json.hpp"
+#include "worker/cli/newest.hpp"
 #include "worker/cli/redrive.hpp"
 #include "worker/cli/table.hpp"
 #include "worker/cli/terminal.hpp"
@@ -68,16 +69,14 @@ asio::awaitable<int> list(db::Session& session, const Global& global, const Dead
             {.title = "ERROR", .shrinks = true}
         };
         fmt::print("{}", render_table(columns, rows, table_width()));
+        note_more(global, rows.size(), command.limit);
     }
     co_return exit_ok;
 }
 
 // Why fewer were redriven than were named or found.
 std::string rest_of(const Redriven& redriven, std::size_t named) {
-    std::string text;
-    if (redriven.left > 0) {
-        text += fmt::format("; {} left dead: a live job has the unique key, or the batch was cancelled", redriven.left);
-    }
+    std::string text = left_text(redriven);
     const std::size_t found = redriven.jobs.size() + static_cast<std::size_t>(redriven.left);
     if (named > found)
         text += fmt::format("; {} of the numbers {} no dead letter", named - found, named - found == 1 ? "is" : "are");
