@@ -1,6 +1,7 @@
 // What --help prints, of every command that there is.
 
 #include "tests/support/catch.hpp"
+#include "tests/support/config_given.hpp"
 #include "worker/cli/parse.hpp"
 #include "worker/cli/terminal.hpp"
 
@@ -94,6 +95,15 @@ TEST_CASE("every example of a --help is a command that the parser takes", "[work
         }
     }
     CHECK(seen > 30);
+}
+
+TEST_CASE("the handler that run's --help shows is one", "[worker][cli]") {
+    const std::string help = help_of({"run"});
+    const std::size_t begin = help.find("  handlers:\n");
+    REQUIRE(begin != std::string::npos);
+    const std::string yaml = help.substr(begin, help.find("\n\n", begin) - begin);
+    const worker::Config config = tests::loaded({.yaml = yaml + "\n"});
+    CHECK(config.handlers.at("resize").policy.max_attempts == 3);
 }
 
 TEST_CASE("a command's --help tells of its own JSON alone", "[worker][cli]") {
