@@ -125,6 +125,10 @@ TEST_CASE("job why: no worker runs, or none has its kind or its queue", "[worker
     test.database.psql("update task_queue.workers set kinds = '{work}', queues = '{default}'");
     test.add_worker("(2, 5, 10, 43, 'here', 'v', '{echo}', '{mail}')");
     CHECK(holds(test.text(job), "- no live worker that serves the queue `default` has a handler for `echo`"));
+    test.add_worker("(3, 5, 10, 44, 'here', 'v', '{echo}', '{default}')");
+    CHECK(test.reasons(job) == "next");
+    test.database.psql("update task_queue.workers set dead_at = now()");
+    CHECK(holds(test.text(job), "- no worker is running: start one with task-worker run\n"));
 }
 
 TEST_CASE("job why: all slots are taken", "[worker][cli][why][scenario]") {
