@@ -165,6 +165,30 @@ TEST_CASE("a bar is redrawn in its line, which fits, with and without colours", 
     CHECK(lines_on(watched.output).back().ends_with(next));
 }
 
+TEST_CASE(
+    "long work shows on a terminal how far it is, unless it is to be quiet", "[worker][cli][terminal][scenario]"
+) {
+    struct Case {
+        Words words;
+        const char* shown;
+    };
+    const Case one = GENERATE(
+        Case{{"dead", "purge", "--all", "--yes"}, "purging  2 dead letters"},
+        Case{{"dead", "redrive", "--all"}, "redriving  2 jobs"},
+        Case{{"job", "cancel", "--kind", "echo", "--yes"}, "cancelling  2 jobs"},
+        Case{{"batch", "cancel", "photos", "--yes"}, "cancelling  1 job"}
+    );
+    const bool quiet = GENERATE(false, true);
+    CAPTURE(one.shown, quiet);
+    const CliOffice office;
+    Words words = one.words;
+    if (quiet) words.emplace_back("--quiet");
+    const Finished shown = run_command(on_terminal(office.shell.command(words), 80));
+    INFO(shown.output);
+    CHECK(shown.code == 0);
+    CHECK(holds(shown.output, one.shown) == !quiet);
+}
+
 TEST_CASE("the bar of a file that is enqueued fits", "[worker][cli][terminal][scenario]") {
     const CliOffice office;
     std::string jobs;

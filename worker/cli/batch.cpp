@@ -20,8 +20,6 @@
 
 #include <fmt/format.h>
 
-#include <unistd.h>
-
 #include <cstdio>
 #include <string>
 #include <utility>
@@ -81,7 +79,7 @@ asio::awaitable<int> seal(db::Session& session, const Global& global, const Batc
 
 // Until nothing is left but what is in use just then, which the leader takes.
 asio::awaitable<queue::CancelledBatch> cancel_all(db::Session& session, const Global& global, queue::BatchId batch) {
-    LiveLine live(stderr, inspect_terminal(global.quiet || global.json ? -1 : STDERR_FILENO, global.no_color));
+    LiveLine live(stderr, progress_terminal(global));
     queue::CancelledBatch all;
     for (;;) {
         const queue::CancelledBatch step =

@@ -114,17 +114,21 @@ asio::awaitable<std::int64_t> count(db::Session& session, const queue::DeadFilte
 }
 
 // Those that were dead when it began, in transactions of bounded size.
-asio::awaitable<std::int64_t> purge_all(db::Session& session, queue::DeadFilter filter) {
+asio::awaitable<std::int64_t> purge_all(db::Session& session, const Global& global, queue::DeadFilter filter) {
+    LiveLine live(stderr, progress_terminal(global));
     std::int64_t purged = 0;
     std::optional<queue::DeadPlace> place;
     for (;;) {
         const std::vector<queue::DeadPlace> page = co_await queue::find_dead_jobs(session, filter, place);
-        if (page.empty()) co_return purged;
+        if (page.empty()) break;
         place = page.back();
         queue::DeadFilter these{.limit = rows_at_once};
         for (const queue::DeadPlace& letter : page) these.jobs.push_back(letter.job);
         purged += co_await queue::purge_dead_jobs(session, std::move(these));
+        if (live.is_due()) live.draw("purging  " + count_of(purged, "dead letter"));
     }
+    live.erase();
+    co_return purged;
 }
 
 asio::awaitable<int> purge(db::Session& session, const Global& global, const DeadCommand& command) {
@@ -142,7 +146,7 @@ asio::awaitable<int> purge(db::Session& session, const Global& global, const Dea
                 co_return exit_failed;
             }
         }
-        letters = co_await purge_all(session, filter);
+        letters = co_await purge_all(session, global, filter);
     }
     if (global.json) {
         fmt::print("{}\n", JsonObject().add("purged", letters).add("dry_run", command.dry_run).text());

@@ -24,8 +24,6 @@
 
 #include <fmt/format.h>
 
-#include <unistd.h>
-
 #include <chrono>
 #include <optional>
 #include <utility>
@@ -102,9 +100,7 @@ asio::awaitable<void> open_batch(db::Session& session, const EnqueueCommand& com
 // A bar on standard error while a source is read; nothing when that is no terminal.
 class LoadingBar {
 public:
-    explicit LoadingBar(const Global& global)
-        : terminal_(inspect_terminal(global.quiet || global.json ? -1 : STDERR_FILENO, global.no_color)),
-          live_(stderr, terminal_) {}
+    explicit LoadingBar(const Global& global) : terminal_(progress_terminal(global)), live_(stderr, terminal_) {}
 
     void show(const SourceCounts& counts) {
         constexpr std::int64_t stride = 256;  // jobs between two looks at the clock

@@ -15,8 +15,6 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
-#include <unistd.h>
-
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -105,7 +103,7 @@ asio::awaitable<Cancelled> cancel_all(
     db::Session& session, const Global& global, queue::JobFilter filter, queue::RowId upto
 ) {
     filter.limit = rows_at_once;
-    LiveLine live(stderr, inspect_terminal(global.quiet || global.json ? -1 : STDERR_FILENO, global.no_color));
+    LiveLine live(stderr, progress_terminal(global));
     asio::steady_timer timer(co_await asio::this_coro::executor);
     Cancelled sum;
     for (int idle = 0; idle < most_idle_rounds;) {

@@ -6,8 +6,6 @@
 
 #include <fmt/format.h>
 
-#include <unistd.h>
-
 #include <cstdio>
 #include <optional>
 #include <utility>
@@ -45,7 +43,7 @@ asio::awaitable<Redriven> redrive_pages(db::Session& session, LiveLine& live, qu
 asio::awaitable<Redriven> redrive_all(
     db::Session& session, const Global& global, queue::DeadFilter filter, bool dry_run
 ) {
-    LiveLine live(stderr, inspect_terminal(global.quiet || global.json ? -1 : STDERR_FILENO, global.no_color));
+    LiveLine live(stderr, progress_terminal(global));
     Redriven all = co_await db::transact(session, [&](db::Session& inside) {
         return redrive_pages(inside, live, filter, dry_run);
     });

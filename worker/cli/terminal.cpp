@@ -70,6 +70,10 @@ Terminal inspect_terminal(int descriptor, bool no_color) {
     return terminal;
 }
 
+Terminal progress_terminal(const Global& global) {
+    return inspect_terminal(global.quiet || global.json ? -1 : STDERR_FILENO, global.no_color);
+}
+
 std::size_t table_width() {
     const Terminal terminal = inspect_terminal(STDOUT_FILENO, true);
     return terminal.is_terminal ? static_cast<std::size_t>(terminal.columns) : 0;

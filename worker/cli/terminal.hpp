@@ -3,6 +3,8 @@
 // Text for terminals: widths, colours, bars, and one line that is redrawn in place. Pure but for inspect_terminal and
 // LiveLine.
 
+#include "worker/cli/options.hpp"
+
 #include <chrono>
 #include <cstddef>
 #include <cstdio>
@@ -19,6 +21,9 @@ struct Terminal {
 
 // What a descriptor writes to. NO_COLOR and TERM=dumb turn colours off.
 Terminal inspect_terminal(int descriptor, bool no_color);
+
+// Where a command shows how far it is: standard error; no terminal when it writes only what was asked for, or JSON.
+Terminal progress_terminal(const Global& global);
 
 // For tables on standard output: the terminal's, elsewhere 0: nothing needs to be cut for a program.
 std::size_t table_width();
