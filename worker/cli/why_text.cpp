@@ -189,7 +189,7 @@ std::vector<Reason> why_not_running(const Situation& situation) {
     const std::string unserved = why_unserved(job.kind, job.queue, situation.workers);
     if (!unserved.empty()) reasons.push_back({"unserved", unserved});
     if (obstacles.paused) {
-        reasons.push_back({"paused", "its queue is paused: task-worker queue resume " + printable(job.queue)});
+        reasons.push_back({"paused", why_paused("its queue", job.queue)});
     }
     if (job.state != "available") {
         add_time(situation, reasons);
