@@ -207,7 +207,7 @@ asio::awaitable<BatchCallbacks> read_batch_callbacks(db::Session& session, Batch
 
 // What is served leaves the batch, so what is not comes to its first rows. Index: ix_bundles_batch_id.
 const db::Statement list_waiting_kinds_sql{"list_waiting_kinds", R"sql(
-    select distinct k.name, q.name
+    select distinct k.name, q.name, q.paused
     from (
         select b.kind_id, b.queue_id
         from task_queue.bundles b
@@ -223,7 +223,9 @@ const db::Statement list_waiting_kinds_sql{"list_waiting_kinds", R"sql(
 asio::awaitable<std::vector<WaitingKind>> list_waiting_kinds(db::Session& session, BatchId batch) {
     const db::Rows rows = co_await session.execute(list_waiting_kinds_sql, batch);
     co_return db::map_rows(rows, [](db::Row row) {
-        return WaitingKind{.kind = row.get<std::string>(0), .queue = row.get<std::string>(1)};
+        return WaitingKind{
+            .kind = row.get<std::string>(0), .queue = row.get<std::string>(1), .paused = row.get<bool>(2)
+        };
     });
 }
 

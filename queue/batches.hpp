@@ -147,6 +147,7 @@ boost::asio::awaitable<BatchCallbacks> read_batch_callbacks(db::Session& session
 struct WaitingKind {
     std::string kind{};
     std::string queue{};
+    bool paused = false;  // the queue
 };
 
 // The kinds of the jobs that wait in a batch, with their queues: of its first 1,000 rows that no worker has.

@@ -161,6 +161,8 @@ std::string nearest(std::string_view word, const std::vector<std::string>& known
     std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;  // farther ones are other words
     for (const std::string& candidate : known) {
         const std::size_t distance = edit_distance(word, candidate);
+        if (distance > 1 && !word.starts_with(candidate.substr(0, 1)))
+            continue;  // nobody mistypes the first letter, too
         if (distance < best_distance && distance < candidate.size()) {
             best = &candidate;
             best_distance = distance;

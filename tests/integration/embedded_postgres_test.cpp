@@ -252,6 +252,20 @@ TEST_CASE("EmbeddedPostgres as root names a folder that user postgres cannot ent
     );
 }
 
+TEST_CASE(
+    "the data of dev stand below the current folder, for root where user postgres can enter", "[worker][embedded]"
+) {
+    if (geteuid() == 0) {
+        CHECK(worker::default_embedded_folder() == "/var/lib/task-worker/dev");
+        REQUIRE(seteuid(65534) == 0);
+        const std::filesystem::path folder = worker::default_embedded_folder();
+        REQUIRE(seteuid(0) == 0);
+        CHECK(folder == std::filesystem::current_path() / ".task-worker");
+    } else {
+        CHECK(worker::default_embedded_folder() == std::filesystem::current_path() / ".task-worker");
+    }
+}
+
 TEST_CASE("find_postgres_binaries finds the server that the tests use", "[worker][embedded]") {
     CHECK(fs::exists(worker::find_postgres_binaries() / "initdb"));
     CHECK_THAT(error_of([] { worker::find_postgres_binaries("7"); }), Catch::Contains("apt-get install postgresql-7"));

@@ -39,6 +39,19 @@ TEST_CASE("batch and job say that no live worker has a handler for a kind", "[wo
     CHECK_FALSE(holds(shell.run({"batch", "show", "known"}).output, "attention"));
 }
 
+TEST_CASE("batch says that the queue in which its jobs wait is paused", "[worker][cli][scenario]") {
+    const TestDatabase database;
+    const Shell shell(database.url());
+    const WorkerProcess worker(database.url());
+    const std::string text = "the queue `default` is paused: task-worker queue resume default";
+    REQUIRE(shell.run({"queue", "pause", "default"}).code == 0);
+    Child watching(shell.command({"enqueue", "noop", "--batch", "b", "--args", "{}", "--watch"}));
+    watching.wait_for(text);
+    CHECK(holds(shell.run({"batch", "show", "b"}).output, "attention  " + text + "\n"));
+    CHECK(shell.run({"queue", "resume", "default"}).code == 0);
+    CHECK(watching.wait().code == 0);
+}
+
 TEST_CASE("failures show the line that tells most, and job show everything", "[worker][cli][scenario]") {
     const TestDatabase database;
     const Shell shell(database.url());

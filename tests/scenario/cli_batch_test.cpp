@@ -58,7 +58,7 @@ TEST_CASE("batch watch ends with the batch: 0, or 1 with failures", "[worker][cl
     const Finished bad = shell.run({"batch", "watch", "bad", "--json"});
     CHECK(bad.code == 1);
     CHECK(holds(bad.output, "\"final\": true}\n"));
-    CHECK(holds(bad.errors, "1 of 1 jobs failed: see task-worker batch show "));
+    CHECK(holds(bad.errors, "1 of 1 job failed: see task-worker batch show "));
 }
 
 TEST_CASE("batch watch at Ctrl-C says that the batch goes on", "[worker][cli][scenario]") {
@@ -105,5 +105,5 @@ TEST_CASE("batch watch goes on after a restart of the server", "[worker][cli][ba
     INFO(watched.output << watched.errors);
     CHECK(watched.code == 1);
     CHECK(holds(watched.output, "1/1 100 %"));
-    CHECK(holds(watched.errors, "1 of 1 jobs failed"));
+    CHECK(holds(watched.errors, "1 of 1 job failed"));
 }

@@ -25,7 +25,7 @@ TEST_CASE("batch cancel counts with --dry-run, and changes nothing then", "[work
     );
     CHECK(
         office.shell.run({"batch", "cancel", "photos", "--dry-run"}).output ==
-        "batch photos: would cancel 0 jobs and ask 1 running job to stop\n"
+        "batch photos: would ask 1 running job to stop\n"
     );
     CHECK(
         office.shell.run({"batch", "cancel", "photos", "--dry-run", "--json"}).output ==
@@ -35,8 +35,7 @@ TEST_CASE("batch cancel counts with --dry-run, and changes nothing then", "[work
     CHECK(office.database.value("select state from task_queue.batches where name = 'photos'") == "open");
     CHECK(office.database.value("select cancel_requested from task_queue.bundles where id = 512") == "0");
     CHECK(
-        office.shell.run({"batch", "cancel", "photos", "--yes"}).output ==
-        "batch photos: cancelled 0 jobs and asked 1 running job to stop\n"
+        office.shell.run({"batch", "cancel", "photos", "--yes"}).output == "batch photos: asked 1 running job to stop\n"
     );
     CHECK(office.database.value("select cancel_requested from task_queue.bundles where id = 512") == "1");
 }
@@ -45,7 +44,9 @@ TEST_CASE(
     "batch cancel wants --yes where nobody can be asked, but not for nothing", "[worker][cli][confirm][scenario]"
 ) {
     const CliOffice office;
-    office.shell.refuses({"batch", "cancel", "photos"}, 2, "batch cancel would cancel 1 job: confirm with --yes");
+    office.shell.refuses(
+        {"batch", "cancel", "photos"}, 2, "batch cancel would cancel 1 job in the batch photos: confirm with --yes"
+    );
     CHECK(office.database.value("select state from task_queue.batches where name = 'photos'") == "open");
     CHECK(
         office.shell.run({"batch", "cancel", "ended"}).output == "batch ended had finished before: nothing to cancel\n"
@@ -67,7 +68,7 @@ TEST_CASE("what destroys does so when yes is typed, and not otherwise", "[worker
     const Case one = GENERATE(
         Case{
             {"batch", "cancel", "photos"},
-            "This would cancel 1 job. Type yes: ",
+            "This would cancel 1 job in the batch photos. Type yes: ",
             "batch photos: cancelled 1 job",
             "select state from task_queue.batches where name = 'photos'",
             "open",

@@ -85,14 +85,14 @@ TEST_CASE("doctor tells leases of the dead, the silent and the unknown", "[worke
     const Patient patient;
     REQUIRE(patient.shell.run({"enqueue", "echo"}).code == 0);
     patient.database.psql("update task_queue.bundles set state = 2, worker_id = 7, claimed_at = now()");
-    CHECK(holds(patient.examine("leases", false), "a worker that is not known, 7, holds 1 jobs since"));
+    CHECK(holds(patient.examine("leases", false), "a worker that is not known, 7, holds 1 job since"));
     patient.database.psql(std::string(a_worker) + "values (7, 1, 1, 12, 'here', 'v', '{}', '{}', now(), null)");
     patient.examine("leases", true);
     patient.database.psql("update task_queue.workers set heartbeat_at = now() - interval '2 min'");
-    CHECK(holds(patient.examine("leases", false), "worker 7 (here, process 12) holds 1 jobs"));
+    CHECK(holds(patient.examine("leases", false), "worker 7 (here, process 12) holds 1 job since"));
     patient.examine("leases", true, {"--patience", "10m"});
     patient.database.psql("update task_queue.workers set dead_at = now() - interval '90 s'");
-    CHECK(holds(patient.examine("leases", false), "is dead and holds 1 jobs"));
+    CHECK(holds(patient.examine("leases", false), "is dead and holds 1 job since"));
 }
 
 TEST_CASE("doctor tells batches that cannot finish", "[worker][cli][doctor][scenario]") {
@@ -107,7 +107,7 @@ TEST_CASE("doctor tells batches that cannot finish", "[worker][cli][doctor][scen
     REQUIRE(patient.shell.run({"batch", "seal", "forgotten"}).code == 0);
     patient.examine("batches", true);
     patient.database.psql("delete from task_queue.bundles");
-    CHECK(holds(patient.examine("batches", false), "waits for 1 jobs that are nowhere"));
+    CHECK(holds(patient.examine("batches", false), "waits for 1 job, found nowhere"));
 
     patient.database.psql("delete from task_queue.batches; delete from task_queue.batch_changes");
     patient.examine("batches", true);
@@ -115,7 +115,10 @@ TEST_CASE("doctor tells batches that cannot finish", "[worker][cli][doctor][scen
         "insert into task_queue.bundles (id, members, pending, kind_id, queue_id, batch_id, args) "
         "values (nextval('task_queue.base_ids'), 1, 1, 1, 1, '11111111-1111-1111-1111-111111111111', '[1]')"
     );
-    CHECK(holds(patient.examine("batches", false), "1 jobs name the batch 11111111-"));
+    CHECK(holds(
+        patient.examine("batches", false),
+        "the batch 11111111-1111-1111-1111-111111111111 is not there, but named by 1 job"
+    ));
 }
 
 TEST_CASE("doctor tells missing and invalid indexes", "[worker][cli][doctor][scenario]") {

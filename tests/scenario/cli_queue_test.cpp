@@ -59,6 +59,8 @@ TEST_CASE("dead lists, redrives and purges those of a queue", "[worker][cli][sce
     CHECK(shell.run({"dead", "list", "--queue", "mails"}).output == "no dead letters\n");
     CHECK(shell.run({"dead", "purge", "--queue", "default", "--dry-run"}).output == "would purge 1 dead letter\n");
     CHECK(shell.run({"dead", "redrive", "--queue", "mail"}).output == "redrove 1 job\n");
+    CHECK(shell.run({"dead", "redrive", "--queue", "mail"}).output == "no dead letters to redrive\n");
+    CHECK(shell.run({"dead", "purge", "--queue", "mail"}).output == "purged 0 dead letters\n");  // asks for nothing
     CHECK(shell.run({"dead", "purge", "--queue", "mail", "--yes"}).output == "purged 0 dead letters\n");
     CHECK(shell.run({"dead", "purge", "--queue", "default", "--yes"}).output == "purged 1 dead letter\n");
 }
@@ -89,9 +91,14 @@ TEST_CASE("batch redrive puts every dead letter of a batch back once, in one mor
     CHECK(
         shell.run({"batch", "redrive", "photos", "--dry-run"}).output == "batch photos: 2500 jobs would be redriven\n"
     );
-    CHECK(shell.run({"batch", "redrive", "photos", "--kind", "other"}).code == 1);
+    const Finished none = shell.run({"batch", "redrive", "photos", "--kind", "other"});
+    CHECK(none.code == 1);
+    CHECK(none.output == "batch photos: no dead letters to redrive\n");
     CHECK(database.value("select count(*) from task_queue.dead_jobs") == "2500");
-    CHECK(shell.run({"batch", "redrive", "photos"}).output == "batch photos: 2499 jobs redriven; 1 left dead\n");
+    CHECK(
+        shell.run({"batch", "redrive", "photos"}).output ==
+        "batch photos: 2499 jobs redriven; 1 left dead: a live job has the unique key, or the batch was cancelled\n"
+    );
     CHECK(database.value("select count(*) from task_queue.dead_jobs") == "1");
     CHECK(database.value("select count(*) from task_queue.bundles where batch_id is not null") == "2499");
     CHECK(holds(shell.run({"batch", "redrive", "photos", "--json"}).output, "\"redriven\": [], \"left\": 1"));

@@ -30,7 +30,6 @@ std::vector<std::string> lines_on(const std::string& output) {
 
 void check_fits(const std::string& output, int columns) {
     for (const std::string& line : lines_on(output)) {
-        if (line.starts_with("task-worker: ")) continue;  // the terminal breaks it, so that what it says can be copied
         INFO(line);
         CHECK(shown_width(line) <= static_cast<std::size_t>(columns));
     }
@@ -51,6 +50,7 @@ const std::vector<Words>& what_is_shown() {
         {"batch", "list"},
         {"batch", "show", "photos"},
         {"batch", "show", "ended"},
+        {"batch", "show", "00000000-0000-0000-0000-000000000003"},
         {"batch", "watch", "ended"},
         {"job", "list"},
         {"job", "show", "128"},
@@ -87,6 +87,25 @@ TEST_CASE("what is shown fits a terminal of 80 and of 160 columns", "[worker][cl
         if (holds(line, "1234567808")) CHECK(line.ends_with("Z  in 850 ms"));
     }
     CHECK(holds(jobs, "1234567808"));
+    CHECK_FALSE(holds(jobs, "the newest"));
+    const Words three{"job", "list", "--limit", "3"};
+    CHECK(holds(
+        run_command(on_terminal(office.shell.command(three), columns)).output, "the newest 3; for more: --limit N"
+    ));
+    CHECK_FALSE(holds(office.shell.run(three).output, "the newest"));
+    const std::string batches = run_command(on_terminal(office.shell.command({"batch", "list"}), columns)).output;
+    INFO(batches);
+    for (const char* last : {"1", "2", "3"}) {
+        CHECK(holds(batches, "  00000000-0000-0000-0000-00000000000" + std::string(last) + "  "));
+    }
+    CHECK(holds(batches, "MADE") == (columns == 160));
+    std::string name;
+    for (int n = 0; n < 12; ++n) name += "größte ";
+    const std::string id = "00000000-0000-0000-0000-000000000003";
+    const std::string batch = run_command(on_terminal(office.shell.command({"batch", "show", id}), columns)).output;
+    INFO(batch);
+    CHECK(holds(batch, name + "  [") == (columns == 160));
+    CHECK(holds(batch, "\nname ") == (columns == 80));
 }
 
 TEST_CASE("colours are for terminals, unless none are wanted", "[worker][cli][terminal][scenario]") {
@@ -141,7 +160,33 @@ TEST_CASE("a bar is redrawn in its line, which fits, with and without colours", 
     check_fits(watched.output, columns);
     const auto is_bar = [](const std::string& line) { return holds(line, "photos  ["); };
     CHECK(std::ranges::count_if(lines_on(watched.output), is_bar) >= 3);
-    CHECK(lines_on(watched.output).back().find("2 of 1003 jobs failed") != std::string::npos);
+    CHECK(holds(watched.output, "\ntask-worker: 2 of 1003 jobs failed: see"));
+    const std::string next = "task-worker batch show 00000000-0000-0000-0000-000000000001";
+    CHECK(lines_on(watched.output).back().ends_with(next));
+}
+
+TEST_CASE(
+    "long work shows on a terminal how far it is, unless it is to be quiet", "[worker][cli][terminal][scenario]"
+) {
+    struct Case {
+        Words words;
+        const char* shown;
+    };
+    const Case one = GENERATE(
+        Case{{"dead", "purge", "--all", "--yes"}, "purging  2 dead letters"},
+        Case{{"dead", "redrive", "--all"}, "redriving  2 jobs"},
+        Case{{"job", "cancel", "--kind", "echo", "--yes"}, "cancelling  2 jobs"},
+        Case{{"batch", "cancel", "photos", "--yes"}, "cancelling  1 job"}
+    );
+    const bool quiet = GENERATE(false, true);
+    CAPTURE(one.shown, quiet);
+    const CliOffice office;
+    Words words = one.words;
+    if (quiet) words.emplace_back("--quiet");
+    const Finished shown = run_command(on_terminal(office.shell.command(words), 80));
+    INFO(shown.output);
+    CHECK(shown.code == 0);
+    CHECK(holds(shown.output, one.shown) == !quiet);
 }
 
 TEST_CASE("the bar of a file that is enqueued fits", "[worker][cli][terminal][scenario]") {

@@ -1,4 +1,4 @@
-// `job why`: one test for each reason that there is, on a real database; and `job wait`.
+// `job why`: one test for each reason that there is, on a real database.
 
 #include "tests/support/background.hpp"
 #include "tests/support/catch.hpp"
@@ -125,6 +125,10 @@ TEST_CASE("job why: no worker runs, or none has its kind or its queue", "[worker
     test.database.psql("update task_queue.workers set kinds = '{work}', queues = '{default}'");
     test.add_worker("(2, 5, 10, 43, 'here', 'v', '{echo}', '{mail}')");
     CHECK(holds(test.text(job), "- no live worker that serves the queue `default` has a handler for `echo`"));
+    test.add_worker("(3, 5, 10, 44, 'here', 'v', '{echo}', '{default}')");
+    CHECK(test.reasons(job) == "next");
+    test.database.psql("update task_queue.workers set dead_at = now()");
+    CHECK(holds(test.text(job), "- no worker is running: start one with task-worker run\n"));
 }
 
 TEST_CASE("job why: all slots are taken", "[worker][cli][why][scenario]") {
@@ -135,7 +139,7 @@ TEST_CASE("job why: all slots are taken", "[worker][cli][why][scenario]") {
     CHECK(test.reasons(job) == "behind");
     test.claim(first, "1");
     CHECK(test.reasons(job) == "busy");
-    CHECK(holds(test.text(job), "all 1 slots of the one worker that can run it are taken"));
+    CHECK(holds(test.text(job), "- no slot is free: the one worker that can run it has 1 (worker.concurrency)\n"));
     test.add_worker("(2, 5, 1, 43, 'here', 'v', '{work}', '{default}')");  // it cannot run it
     CHECK(test.reasons(job) == "busy");
     test.add_worker("(3, 5, 1, 43, 'here', 'v', '{echo}', '{default}')");
@@ -150,7 +154,7 @@ TEST_CASE("job why: its queue's limit is reached", "[worker][cli][why][scenario]
     REQUIRE(test.shell.run({"queue", "create", "default", "--concurrency", "1"}).code == 0);
     test.claim(first, "1");
     CHECK(test.reasons(job) == "queue_limit");
-    CHECK(holds(test.text(job), "its queue allows 1 jobs at once"));
+    CHECK(holds(test.text(job), "its queue allows 1 job at once in a worker"));
     CHECK(holds(test.text(job), "and the one worker that can run it has as many (queues.default.concurrency)"));
     test.database.psql("update task_queue.queues set concurrency = 2");
     CHECK(test.reasons(job) == "next");
@@ -168,7 +172,7 @@ TEST_CASE("job why: its kind's limit is reached", "[worker][cli][why][scenario]"
     CHECK(
         test.text(job) ==
         "job " + job +
-            ", echo in queue default: available\n- its kind allows 1 jobs at once in a worker, and the one "
+            ", echo in queue default: available\n- its kind allows 1 job at once in a worker, and the one "
             "worker that can run it has as many (handlers.echo.concurrency)\n"
     );
     // Other kinds do not count, other workers do.
@@ -282,23 +286,4 @@ TEST_CASE("job why: it is a dead letter, with its error and the way back", "[wor
     const Finished again = office.shell.run({"batch", "redrive", "00000000-0000-0000-0000-000000000001"});
     CHECK(again.output == "batch photos: 2 jobs redriven\n");
     CHECK(holds(office.shell.run({"job", "why", "256"}).output, "job 256, echo in queue default: available\n"));
-}
-
-TEST_CASE("job wait ends with the job: 0 when it completed, else 1", "[worker][cli][why][scenario]") {
-    const Asked test;
-    const std::string job = test.enqueue({"--args", "{}"});
-    test.shell.refuses({"job", "wait", job, "--timeout", "0"}, 1, "is available: see task-worker job why " + job);
-    Child waiting(test.shell.command({"job", "wait", job}));
-    const WorkerProcess worker(test.database.url());
-    const Finished completed = waiting.wait();
-    CHECK(completed.code == 0);
-    CHECK(completed.output == "job " + job + " completed\n");
-
-    const std::string later = test.enqueue({"--at", "2040-01-01"});
-    Child until(test.shell.command({"job", "wait", later, "--json"}));
-    REQUIRE(test.shell.run({"job", "cancel", later}).code == 0);
-    const Finished cancelled = until.wait();
-    CHECK(cancelled.code == 1);
-    CHECK(cancelled.output == "{\"job\": " + later + ", \"state\": \"cancelled\"}\n");
-    test.shell.refuses({"job", "wait", "1"}, 1, "there is no job 1");
 }

@@ -1,6 +1,7 @@
 // What --help prints, of every command that there is.
 
 #include "tests/support/catch.hpp"
+#include "tests/support/config_given.hpp"
 #include "worker/cli/parse.hpp"
 #include "worker/cli/terminal.hpp"
 
@@ -96,6 +97,15 @@ TEST_CASE("every example of a --help is a command that the parser takes", "[work
     CHECK(seen > 30);
 }
 
+TEST_CASE("the handler that run's --help shows is one", "[worker][cli]") {
+    const std::string help = help_of({"run"});
+    const std::size_t begin = help.find("  handlers:\n");
+    REQUIRE(begin != std::string::npos);
+    const std::string yaml = help.substr(begin, help.find("\n\n", begin) - begin);
+    const worker::Config config = tests::loaded({.yaml = yaml + "\n"});
+    CHECK(config.handlers.at("resize").policy.max_attempts == 3);
+}
+
 TEST_CASE("a command's --help tells of its own JSON alone", "[worker][cli]") {
     for (const CommandShape& shape : command_shapes()) {
         const std::string help = help_of(shape.words);
@@ -139,4 +149,19 @@ TEST_CASE("wrap_lines breaks at blanks, below the second column or the first cha
     CHECK(wrap_lines("abcdefghij kl\n", 5) == "abcdefghij\nkl\n");
     CHECK(wrap_lines("  -x                 abc def\n", 5) == "  -x                 abc\n                     def\n");
     CHECK(wrap_lines("fits\n\nas well\n", 80) == "fits\n\nas well\n");
+}
+
+TEST_CASE("wrap_message breaks at blanks, but not in the command at the end", "[worker][cli]") {
+    CHECK(wrap_message("fits", 10) == "fits");
+    CHECK(wrap_message("one two three four", 9) == "one two\nthree\nfour");
+    CHECK(
+        wrap_message("nothing runs: start it with task-worker dev --data x", 30) ==
+        "nothing runs: start it with\ntask-worker dev --data x"
+    );
+    CHECK(wrap_message("task-worker: one two", 15) == "task-worker:\none two");
+    CHECK(wrap_message("see task-worker batch list", 10) == "see\ntask-worker\nbatch list");  // too long for a line
+    CHECK(
+        wrap_message("two problems:\n  the first one\n  the second", 12) ==
+        "two\nproblems:\n  the first\n  one\n  the second"
+    );
 }

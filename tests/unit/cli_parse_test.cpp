@@ -116,6 +116,10 @@ TEST_CASE("parse_arguments refuses wrong arguments with the way out", "[worker][
         {{"batch", "shwo", "x"}, "unknown command \"shwo\": did you mean show?"},
         {{"enqueue", "k", "--bacth", "n"}, "unknown option \"--bacth\": did you mean --batch?"},
         {{"enqueue", "k", "--jsn"}, "did you mean --json?"},
+        {{"job", "list", "--state", "runing"}, "--state: \"runing\": did you mean running?"},
+        {{"batch", "list", "--state", "asleep"}, "--state: \"asleep\" is none of open, sealed, cancelled, finished"},
+        {{"job", "list", "--kind", "a", "--kind", "b"}, "--kind may be given once only: see task-worker job list --help"
+        },
         {{"check", "more"}, "unexpected argument \"more\""},
         {{"check", "--", "-x"}, "unexpected argument \"-x\""},
         {{"enqueue", "k", "--args", "{}", "--", "-x"}, "unexpected argument \"-x\""},

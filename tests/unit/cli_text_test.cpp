@@ -2,6 +2,7 @@
 
 #include "tests/support/catch.hpp"
 #include "worker/cli/batch_text.hpp"
+#include "worker/cli/count_text.hpp"
 #include "worker/cli/details.hpp"
 #include "worker/cli/json.hpp"
 #include "worker/cli/table.hpp"
@@ -81,6 +82,38 @@ TEST_CASE(
     CHECK(render_table(columns, {}, 80) == "N  NAME  STATE\n");
 }
 
+TEST_CASE("render_table leaves out columns when it does not fit by cutting", "[worker][cli]") {
+    const std::vector<Column> columns{
+        {.title = "NAME", .shrinks = true},
+        {.title = "MADE", .leaves = true},
+        {.title = "ID"},
+        {.title = "BY", .leaves = true}
+    };
+    const std::vector<Cells> rows{{"a name that is too long", "today", "0123456789", "me"}};
+    CHECK(
+        render_table(columns, rows, 31) ==
+        "NAME      MADE   ID          BY\n"
+        "a name …  today  0123456789  me\n"
+    );
+    CHECK(
+        render_table(columns, rows, 30) ==
+        "NAME         MADE   ID\n"
+        "a name tha…  today  0123456789\n"
+    );
+    CHECK(
+        render_table(columns, rows, 20) ==
+        "NAME      ID\n"
+        "a name …  0123456789\n"
+    );
+    CHECK(render_table(columns, rows, 1) == render_table(columns, rows, 20));
+}
+
+TEST_CASE("count_of says one in the singular", "[worker][cli]") {
+    CHECK(count_of(0, "job") == "0 jobs");
+    CHECK(count_of(1, "job") == "1 job");
+    CHECK(count_of(12, "dead letter") == "12 dead letters");
+}
+
 TEST_CASE("batch_line fits any width and shows counts, rate, time left and failures", "[worker][cli]") {
     queue::BatchStatus batch;
     batch.name = "photos";
@@ -95,6 +128,9 @@ TEST_CASE("batch_line fits any width and shows counts, rate, time left and failu
         INFO(columns);
         CHECK(shown_width(batch_line(batch, columns)) <= static_cast<std::size_t>(columns));
     }
+    batch.name = std::string(70, 'x');  // whole where there is room, beside a bar that has its full width
+    CHECK(batch_line(batch, 160).starts_with(batch.name + "  [" + std::string(14, '#') + "x" + std::string(15, '-')));
+    CHECK(batch_line(batch, 80).starts_with(std::string(23, 'x') + "…  [####x-----]"));
 }
 
 TEST_CASE("batch_line colours what failed, and no more", "[worker][cli]") {

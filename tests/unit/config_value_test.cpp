@@ -83,6 +83,9 @@ TEST_CASE("nearest finds the likely word and stays silent about others", "[worke
     CHECK(nearest("overflow", known).empty());
     CHECK(nearest("xyz", known).empty());
     CHECK(nearest("", known).empty());
+    CHECK(nearest("nope", {"more"}).empty());  // two of four letters, and the first is one of them
+    CHECK(nearest("male", {"mail"}) == "mail");
+    CHECK(nearest("ydatabase", {"database"}) == "database");
 }
 
 TEST_CASE("is_name accepts what kinds and queues are called", "[worker][config]") {

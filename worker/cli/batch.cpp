@@ -7,9 +7,11 @@
 #include "worker/cli/batch_text.hpp"
 #include "worker/cli/cancel_words.hpp"
 #include "worker/cli/commands.hpp"
+#include "worker/cli/count_text.hpp"
 #include "worker/cli/database.hpp"
 #include "worker/cli/errors.hpp"
 #include "worker/cli/json.hpp"
+#include "worker/cli/newest.hpp"
 #include "worker/cli/redrive.hpp"
 #include "worker/cli/table.hpp"
 #include "worker/cli/terminal.hpp"
@@ -17,8 +19,6 @@
 #include "worker/cli/watch.hpp"
 
 #include <fmt/format.h>
-
-#include <unistd.h>
 
 #include <cstdio>
 #include <string>
@@ -54,13 +54,14 @@ asio::awaitable<int> list(db::Session& session, const Global& global, const Batc
     } else {
         const std::vector<Column> columns{
             {.title = "NAME", .shrinks = true},
-            {.title = "ID", .shrinks = true},
+            {.title = "ID"},
             {.title = "STATE"},
             {.title = "ENDED", .right = true},
             {.title = "FAILED", .right = true},
-            {.title = "MADE"}
+            {.title = "MADE", .leaves = true}
         };
         fmt::print("{}", render_table(columns, rows, table_width()));
+        note_more(global, rows.size(), command.limit);
     }
     co_return exit_ok;
 }
@@ -78,7 +79,7 @@ asio::awaitable<int> seal(db::Session& session, const Global& global, const Batc
 
 // Until nothing is left but what is in use just then, which the leader takes.
 asio::awaitable<queue::CancelledBatch> cancel_all(db::Session& session, const Global& global, queue::BatchId batch) {
-    LiveLine live(stderr, inspect_terminal(global.quiet || global.json ? -1 : STDERR_FILENO, global.no_color));
+    LiveLine live(stderr, progress_terminal(global));
     queue::CancelledBatch all;
     for (;;) {
         const queue::CancelledBatch step =
@@ -101,7 +102,8 @@ asio::awaitable<int> cancel(db::Session& session, const Global& global, const Ba
     if (!command.dry_run) {
         // One without jobs is closed by it all the same.
         const bool changes = !batch.finished_at && batch.state != "cancelled";
-        if (changes && !command.yes && !may_cancel(found, "batch cancel")) co_return exit_failed;
+        if (changes && !command.yes && !may_cancel(found, "batch cancel", " in the batch " + batch_name(batch)))
+            co_return exit_failed;
         answer = co_await cancel_all(session, global, batch.id);
     }
     if (global.json) {
@@ -130,9 +132,11 @@ asio::awaitable<int> redrive(
             "{}\n", redriven_json(redriven, command.dry_run, std::move(JsonObject().add("id", batch.id))).text()
         );
     } else if (!global.quiet) {
-        std::string what = command.dry_run ? "would be redriven" : "redriven";
-        if (!command.dry_run && redriven.left > 0) what += fmt::format("; {} left dead", redriven.left);
-        fmt::print("batch {}: {} {}\n", batch_name(batch), count_of(jobs, "job"), what);
+        const std::string what = command.dry_run ? " would be redriven" : " redriven" + left_text(redriven);
+        const bool none = jobs == 0 && redriven.left == 0;
+        fmt::print(
+            "batch {}: {}\n", batch_name(batch), none ? "no dead letters to redrive" : count_of(jobs, "job") + what
+        );
     }
     if (jobs == 0) co_return exit_failed;
     if (command.watch) watched = batch.id;

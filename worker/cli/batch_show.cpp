@@ -115,8 +115,10 @@ void print_failures(const std::vector<queue::DeadJob>& failures, const queue::Ba
 void print_story(const Global& global, const Story& story) {
     const queue::BatchStatus& batch = story.batch;
     const Terminal terminal = inspect_terminal(STDOUT_FILENO, global.no_color);
-    fmt::print("{}\n\n", batch_line(batch, terminal.columns, terminal.colours));
+    const std::string line = batch_line(batch, terminal.columns, terminal.colours);
+    fmt::print("{}\n\n", line);
     Details details;
+    if (!line.starts_with(batch_name(batch) + " ")) details.add_prose("name", batch_name(batch));  // cut
     details.add("id", batch.id).add("state", batch.state);
     if (batch.round > 1) details.add("round", std::to_string(batch.round));
     details.add("jobs", fmt::format("{}: {}", batch.total, counts_text(batch)));

@@ -100,8 +100,8 @@ std::string batch_line(const queue::BatchStatus& batch, int columns, bool colour
         2 * std::to_string(batch.total).size() + std::string_view(" / 100 %  9999/s  ETA 59 min 59 s").size();
     const auto numbers_room = static_cast<int>(std::max(shown_width(numbers + failures), longest));
     const auto room = columns - numbers_room - brackets_and_gap - 1;  // 1: no line wraps
-    const auto name_room = static_cast<std::size_t>(std::clamp(room - narrowest_bar, 8, 36));
-    const std::string name = cut_to_width(batch_name(batch), name_room) + "  ";
+    const int name_room = std::max(std::clamp(room - narrowest_bar, 8, 36), room - widest_bar);
+    const std::string name = cut_to_width(batch_name(batch), static_cast<std::size_t>(name_room)) + "  ";
     const int cells = std::clamp(room + 2 - static_cast<int>(shown_width(name)), narrowest_bar, widest_bar);
     const std::string bar = bar_of(batch, cells);
     const std::string line = name + bar + numbers + failures;

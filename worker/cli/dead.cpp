@@ -4,11 +4,13 @@
 
 #include "worker/cli/commands.hpp"
 #include "worker/cli/confirm.hpp"
+#include "worker/cli/count_text.hpp"
 #include "worker/cli/database.hpp"
 #include "worker/cli/error_text.hpp"
 #include "worker/cli/errors.hpp"
 #include "worker/cli/job.hpp"
 #include "worker/cli/json.hpp"
+#include "worker/cli/newest.hpp"
 #include "worker/cli/redrive.hpp"
 #include "worker/cli/table.hpp"
 #include "worker/cli/terminal.hpp"
@@ -67,16 +69,14 @@ asio::awaitable<int> list(db::Session& session, const Global& global, const Dead
             {.title = "ERROR", .shrinks = true}
         };
         fmt::print("{}", render_table(columns, rows, table_width()));
+        note_more(global, rows.size(), command.limit);
     }
     co_return exit_ok;
 }
 
 // Why fewer were redriven than were named or found.
 std::string rest_of(const Redriven& redriven, std::size_t named) {
-    std::string text;
-    if (redriven.left > 0) {
-        text += fmt::format("; {} left dead: a live job has the unique key, or the batch was cancelled", redriven.left);
-    }
+    std::string text = left_text(redriven);
     const std::size_t found = redriven.jobs.size() + static_cast<std::size_t>(redriven.left);
     if (named > found)
         text += fmt::format("; {} of the numbers {} no dead letter", named - found, named - found == 1 ? "is" : "are");
@@ -86,9 +86,12 @@ std::string rest_of(const Redriven& redriven, std::size_t named) {
 asio::awaitable<int> redrive(db::Session& session, const Global& global, const DeadCommand& command) {
     const queue::DeadFilter filter = co_await make_filter(session, command, rows_at_once);
     const Redriven redriven = co_await redrive_all(session, global, filter, command.dry_run);
-    const bool any = !redriven.jobs.empty() || (command.dry_run && redriven.left > 0);
+    const bool found = !redriven.jobs.empty() || redriven.left > 0;
+    const bool any = !redriven.jobs.empty() || (command.dry_run && found);
     if (global.json) {
         fmt::print("{}\n", redriven_json(redriven, command.dry_run).text());
+    } else if (!global.quiet && !found && command.jobs.empty()) {
+        fmt::print("no dead letters to redrive\n");
     } else if (!global.quiet && command.dry_run) {
         fmt::print("would redrive {}\n", count_of(redriven.left, "job"));
     } else if (!global.quiet) {
@@ -111,17 +114,21 @@ asio::awaitable<std::int64_t> count(db::Session& session, const queue::DeadFilte
 }
 
 // Those that were dead when it began, in transactions of bounded size.
-asio::awaitable<std::int64_t> purge_all(db::Session& session, queue::DeadFilter filter) {
+asio::awaitable<std::int64_t> purge_all(db::Session& session, const Global& global, queue::DeadFilter filter) {
+    LiveLine live(stderr, progress_terminal(global));
     std::int64_t purged = 0;
     std::optional<queue::DeadPlace> place;
     for (;;) {
         const std::vector<queue::DeadPlace> page = co_await queue::find_dead_jobs(session, filter, place);
-        if (page.empty()) co_return purged;
+        if (page.empty()) break;
         place = page.back();
         queue::DeadFilter these{.limit = rows_at_once};
         for (const queue::DeadPlace& letter : page) these.jobs.push_back(letter.job);
         purged += co_await queue::purge_dead_jobs(session, std::move(these));
+        if (live.is_due()) live.draw("purging  " + count_of(purged, "dead letter"));
     }
+    live.erase();
+    co_return purged;
 }
 
 asio::awaitable<int> purge(db::Session& session, const Global& global, const DeadCommand& command) {
@@ -131,13 +138,15 @@ asio::awaitable<int> purge(db::Session& session, const Global& global, const Dea
         letters = co_await count(session, filter);
     } else {
         if (command.jobs.empty() && !command.yes) {
-            const std::string what = count_of(co_await count(session, filter), "dead letter");
-            if (!is_confirmed("Delete " + what + " for good?", "dead purge would delete " + what + " for good")) {
+            const std::int64_t found = co_await count(session, filter);
+            const std::string what = count_of(found, "dead letter");
+            if (found > 0 &&
+                !is_confirmed("Delete " + what + " for good?", "dead purge would delete " + what + " for good")) {
                 complain("nothing deleted");
                 co_return exit_failed;
             }
         }
-        letters = co_await purge_all(session, filter);
+        letters = co_await purge_all(session, global, filter);
     }
     if (global.json) {
         fmt::print("{}\n", JsonObject().add("purged", letters).add("dry_run", command.dry_run).text());

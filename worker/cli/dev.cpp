@@ -3,6 +3,7 @@
 #include "db/migrations.hpp"
 #include "worker/cli/commands.hpp"
 #include "worker/cli/confirm.hpp"
+#include "worker/cli/count_text.hpp"
 #include "worker/cli/database.hpp"
 #include "worker/cli/errors.hpp"
 #include "worker/cli/json.hpp"
@@ -54,7 +55,7 @@ asio::awaitable<int> migrate(db::Session& session, bool quiet) {
         ));
     }
     const int applied = co_await db::migrate_up(session);
-    if (applied > 0 && !quiet) complain(fmt::format("{} migrations applied", applied));
+    if (applied > 0 && !quiet) complain(count_of(applied, "migration") + " applied");
     co_return exit_ok;
 }
 

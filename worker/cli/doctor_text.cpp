@@ -1,5 +1,6 @@
 #include "worker/cli/doctor_text.hpp"
 
+#include "worker/cli/count_text.hpp"
 #include "worker/cli/terminal.hpp"
 #include "worker/cli/times.hpp"
 
@@ -34,7 +35,8 @@ std::string describe(const db::HorizonHolder& holder) {
     if (holder.pid && holder.what == "session") text += fmt::format(" (pid {}, {})", *holder.pid, holder.state);
     if (holder.age) text += " began " + show_span(*holder.age) + " ago and";
     const char* rows = holder.state == "catalogues" ? "dead rows of the catalogues" : "dead rows";
-    return text + fmt::format(" keeps {} from being removed, {} transactions back", rows, holder.transactions);
+    return text +
+           fmt::format(" keeps {} from being removed, {} back", rows, count_of(holder.transactions, "transaction"));
 }
 
 std::string describe(const db::SchemaObject& object) {
@@ -67,7 +69,7 @@ Findings judge_connections(const db::Budget& budget, int open, int max_connectio
     }
     if (findings.empty()) {
         const std::string text = fmt::format(
-            "{} of {} claimed by {} workers, {} open now", budget.total, budget.limit, budget.workers, open
+            "{} of {} claimed by {}, {} open now", budget.total, budget.limit, count_of(budget.workers, "worker"), open
         );
         findings.push_back({"connections", true, text});
     }
@@ -86,8 +88,9 @@ Findings judge_horizon(const std::vector<db::HorizonHolder>& holders, std::chron
 
 Findings judge_heads(const queue::HeadCost& cost) {
     const std::int64_t usual = 10 * cost.lanes + 100;
-    const std::string text =
-        fmt::format("{} blocks are read to find the first job of {} lanes", cost.blocks, cost.lanes);
+    const std::string text = fmt::format(
+        "{} read to find the first job of {}", count_of(cost.blocks, "block"), count_of(cost.lanes, "lane")
+    );
     if (cost.blocks <= usual) return {{"heads", true, text}};
     return {
         {"heads",
@@ -104,7 +107,7 @@ Findings judge_leases(const std::vector<queue::StuckLease>& leases) {
     for (const queue::StuckLease& lease : leases) {
         const auto id = static_cast<std::int64_t>(lease.worker);
         const std::string place = lease.place.empty() ? std::string() : " (" + printable(lease.place) + ")";
-        const std::string held = fmt::format("holds {} jobs since {}", lease.jobs, show_time(lease.since));
+        const std::string held = fmt::format("holds {} since {}", count_of(lease.jobs, "job"), show_time(lease.since));
         if (lease.trouble == "silent") {
             findings.push_back(
                 {"leases",
@@ -151,7 +154,7 @@ Findings judge_batches(const std::vector<queue::StuckBatch>& batches) {
             findings.push_back(
                 {"batches",
                  false,
-                 fmt::format("{} jobs name the batch {}, which is not there", batch.jobs, batch.id),
+                 fmt::format("the batch {} is not there, but named by {}", batch.id, count_of(batch.jobs, "job")),
                  fmt::format(
                      "take it off them: update task_queue.bundles set batch_id = null where batch_id = '{}'", batch.id
                  )}
@@ -160,7 +163,7 @@ Findings judge_batches(const std::vector<queue::StuckBatch>& batches) {
             findings.push_back(
                 {"batches",
                  false,
-                 fmt::format("batch {} waits for {} jobs that are nowhere", name, batch.jobs),
+                 fmt::format("batch {} waits for {}, found nowhere", name, count_of(batch.jobs, "job")),
                  fmt::format(
                      "someone deleted rows of task_queue.bundles; count them as cancelled: insert into "
                      "task_queue.batch_changes (batch_id, cancelled) values ('{}', {})",

@@ -10,6 +10,7 @@
 #include "queue/read_job.hpp"
 #include "worker/cli/batch_text.hpp"
 #include "worker/cli/commands.hpp"
+#include "worker/cli/count_text.hpp"
 #include "worker/cli/database.hpp"
 #include "worker/cli/errors.hpp"
 #include "worker/cli/job_source.hpp"
@@ -22,8 +23,6 @@
 #include "worker/registry.hpp"
 
 #include <fmt/format.h>
-
-#include <unistd.h>
 
 #include <chrono>
 #include <optional>
@@ -101,9 +100,7 @@ asio::awaitable<void> open_batch(db::Session& session, const EnqueueCommand& com
 // A bar on standard error while a source is read; nothing when that is no terminal.
 class LoadingBar {
 public:
-    explicit LoadingBar(const Global& global)
-        : terminal_(inspect_terminal(global.quiet || global.json ? -1 : STDERR_FILENO, global.no_color)),
-          live_(stderr, terminal_) {}
+    explicit LoadingBar(const Global& global) : terminal_(progress_terminal(global)), live_(stderr, terminal_) {}
 
     void show(const SourceCounts& counts) {
         constexpr std::int64_t stride = 256;  // jobs between two looks at the clock
@@ -113,7 +110,7 @@ public:
             const double share = static_cast<double>(counts.bytes) / static_cast<double>(counts.size);
             line += "  " + draw_bar(share, 30);
         }
-        live_.draw(line + fmt::format("  {} jobs", counts.jobs));
+        live_.draw(line + "  " + count_of(counts.jobs, "job"));
     }
     void erase() { live_.erase(); }
 
@@ -209,9 +206,7 @@ void report_text(const EnqueueCommand& command, const Done& done, std::chrono::m
     } else if (is_one_job(command)) {
         fmt::print("enqueued job {}\n", static_cast<std::int64_t>(*done.first));
     } else {
-        fmt::print(
-            "enqueued {} job{} of {} in {}\n", done.jobs, done.jobs == 1 ? "" : "s", command.kind, show_span(took)
-        );
+        fmt::print("enqueued {} of {} in {}\n", count_of(done.jobs, "job"), command.kind, show_span(took));
     }
     if (done.batch.empty()) return;
     fmt::print(

@@ -1,9 +1,12 @@
 #include "worker/cli/errors.hpp"
 
 #include "db/error.hpp"
+#include "worker/cli/terminal.hpp"
 #include "worker/startup.hpp"
 
 #include <fmt/format.h>
+
+#include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
@@ -102,7 +105,9 @@ std::string describe_problems(const std::vector<Problem>& problems) {
 
 void complain(const std::string& text) {
     std::fflush(stdout);
-    fmt::print(stderr, "task-worker: {}\n", text);
+    const std::string line = "task-worker: " + text;
+    const Terminal terminal = inspect_terminal(STDERR_FILENO, true);
+    fmt::print(stderr, "{}\n", terminal.is_terminal ? wrap_message(line, terminal.columns) : line);
 }
 
 }  // namespace worker::cli

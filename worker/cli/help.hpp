@@ -5,7 +5,8 @@
 namespace worker::cli::help {
 
 inline constexpr const char* overview =
-    R"(Global options may stand before or after the command.
+    R"(Global options may stand before or after the command. task-worker run --help
+shows how a handler is declared.
 Exit codes: 0 ok; 1 failed, not found, or a watched batch with failures;
 2 usage, configuration or a bad file; 3 database unreachable or login refused;
 4 schema not understood; 5 connection budget refused; 130 interrupted.
@@ -19,6 +20,15 @@ inline constexpr const char* run =
     R"(Stops in order at SIGTERM or Ctrl-C: running jobs may finish; a second signal
 skips ahead.
 
+The handlers of the kinds stand in config.yml:
+
+  handlers:
+    resize: {exec: [python3, resize.py], max_attempts: 3}
+
+The program gets the job as JSON on standard input, {"id": .., "args": ..}. Exit
+code 0 completes it, 65 discards it, any other is a failed attempt. All keys:
+task-worker man task-worker-config | man -l -
+
 --json: the log, on standard error, is written as JSON, an object a line
 
 Examples:
@@ -30,7 +40,7 @@ inline constexpr const char* dev =
 stays, in .task-worker, for root in /var/lib/task-worker/dev, or in the folder
 that --data names. Other commands find the database by themselves when they are
 started in the same folder without DATABASE_URL; after dev --data DIR they want
-the same --data DIR.
+the same --data DIR. Handlers are declared as task-worker run --help shows.
 
 --json: {pid, folder, url} when it has started; the log, on standard error, is
   written as JSON, an object a line

@@ -7,6 +7,7 @@
 #include "worker/cli/database.hpp"
 #include "worker/cli/errors.hpp"
 #include "worker/cli/json.hpp"
+#include "worker/cli/newest.hpp"
 #include "worker/cli/table.hpp"
 #include "worker/cli/terminal.hpp"
 #include "worker/cli/times.hpp"
@@ -73,6 +74,7 @@ asio::awaitable<int> list(db::Session& session, const Global& global, const JobC
             {.title = "ENDED"}
         };
         fmt::print("{}", render_table(columns, rows, table_width()));
+        note_more(global, rows.size(), filter.limit);
     }
     co_return exit_ok;
 }

@@ -3,6 +3,7 @@
 #include "db/transaction.hpp"
 #include "queue/cancel.hpp"
 #include "worker/cli/cancel_words.hpp"
+#include "worker/cli/count_text.hpp"
 #include "worker/cli/errors.hpp"
 #include "worker/cli/job.hpp"
 #include "worker/cli/json.hpp"
@@ -13,8 +14,6 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
-
-#include <unistd.h>
 
 #include <chrono>
 #include <cstdint>
@@ -93,7 +92,7 @@ asio::awaitable<std::int64_t> cancel_round(
         sum.cancelled += step.cancelled;
         sum.stopping += step.stopping;
         place = step.last;
-        if (live.is_due()) live.draw(fmt::format("cancelling  {} jobs", sum.cancelled));
+        if (live.is_due()) live.draw("cancelling  " + count_of(sum.cancelled, "job"));
     }
     co_return sum.cancelled + sum.stopping - before;
 }
@@ -104,7 +103,7 @@ asio::awaitable<Cancelled> cancel_all(
     db::Session& session, const Global& global, queue::JobFilter filter, queue::RowId upto
 ) {
     filter.limit = rows_at_once;
-    LiveLine live(stderr, inspect_terminal(global.quiet || global.json ? -1 : STDERR_FILENO, global.no_color));
+    LiveLine live(stderr, progress_terminal(global));
     asio::steady_timer timer(co_await asio::this_coro::executor);
     Cancelled sum;
     for (int idle = 0; idle < most_idle_rounds;) {

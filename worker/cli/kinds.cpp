@@ -58,12 +58,17 @@ std::string why_unserved(std::string_view kind, std::string_view queue, std::spa
     return fmt::format("no live worker that serves the queue `{}` has a handler for `{}`: declare one there", of, name);
 }
 
+std::string why_paused(std::string_view of, std::string_view queue) {
+    return fmt::format("{} is paused: task-worker queue resume {}", of, printable(queue));
+}
+
 asio::awaitable<std::vector<Unserved>> list_unserved(db::Session& session, queue::BatchId batch) {
     const std::vector<queue::WaitingKind> kinds = co_await queue::list_waiting_kinds(session, std::move(batch));
     const std::vector<queue::Worker> workers = co_await queue::read_workers(session);
     std::vector<Unserved> unserved;
     for (const queue::WaitingKind& one : kinds) {
         std::string reason = why_unserved(one.kind, one.queue, workers);
+        if (reason.empty() && one.paused) reason = why_paused("the queue `" + printable(one.queue) + "`", one.queue);
         if (!reason.empty()) unserved.push_back({one.kind, one.queue, std::move(reason)});
     }
     co_return unserved;

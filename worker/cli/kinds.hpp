@@ -25,11 +25,14 @@ boost::asio::awaitable<void> check_kinds(
 // Why no live worker takes a job of this kind from this queue, with the way out; empty when one does. Pure.
 std::string why_unserved(std::string_view kind, std::string_view queue, std::span<const queue::Worker> workers);
 
-// Jobs that wait for a worker that does not live.
+// Why a job of a paused queue waits, with the way out: of what `of` names, such as "its queue". Pure.
+std::string why_paused(std::string_view of, std::string_view queue);
+
+// Jobs that no live worker takes, or none may.
 struct Unserved {
     std::string kind;
     std::string queue;
-    std::string reason;  // as why_unserved gives it
+    std::string reason;  // as why_unserved gives it, or why_paused
 };
 // Of a batch. Throws: db::Error.
 boost::asio::awaitable<std::vector<Unserved>> list_unserved(db::Session& session, queue::BatchId batch);

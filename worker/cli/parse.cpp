@@ -2,10 +2,45 @@
 
 #include "worker/cli/parser.hpp"
 
+#include <algorithm>
+
 namespace worker::cli {
 
 boost::system::result<Invocation, NoInvocation> parse_arguments(std::vector<std::string> arguments) {
     return Parser().parse(std::move(arguments));
+}
+
+std::string Parser::unexpected() const {
+    const std::vector<std::string> words = app_.remaining(true);
+    const std::string word = words.empty() ? "" : words.front();
+    const CLI::App* command = deepest();
+    std::vector<std::string> known;
+    std::string what = "unexpected argument ";
+    if (word.starts_with("-")) {
+        what = "unknown option ";
+        for (const CLI::App* app = command; app != nullptr; app = app->get_parent()) {
+            for (const CLI::Option* option : app->get_options()) {
+                for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+            }
+        }
+    } else if (const std::vector<std::string> names = names_below(command); !names.empty()) {
+        what = "unknown command ";
+        known = names;
+    }
+    const std::string likely = nearest(word.substr(0, word.find('=')), known);
+    return what + in_quotes(word) + (likely.empty() ? "" : ": did you mean " + likely + "?");
+}
+
+std::string Parser::words_of(const CLI::ParseError& error) {
+    const std::string text = error.what();
+    const std::size_t twice = text.find(": At Most 1 required");
+    return twice == std::string::npos ? text : text.substr(0, twice) + " may be given once only";
+}
+
+std::string Parser::find_problem(const std::string& text, const std::vector<std::string>& choices) {
+    if (std::ranges::find(choices, text) != choices.end()) return {};
+    const std::string likely = nearest(text, choices);
+    return in_quotes(text) + (likely.empty() ? " is none of " + join(choices) : ": did you mean " + likely + "?");
 }
 
 std::vector<CommandShape> Parser::shapes() const {

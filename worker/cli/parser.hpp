@@ -66,7 +66,7 @@ public:
         } catch (const CLI::ExtrasError&) {
             return NoInvocation{exit_usage, unexpected() + see_help()};
         } catch (const CLI::ParseError& error) {
-            return NoInvocation{exit_usage, error.what() + see_help()};
+            return NoInvocation{exit_usage, words_of(error) + see_help()};
         } catch (const Failure& failure) {
             return NoInvocation{exit_usage, failure.what() + see_help()};
         }
@@ -175,7 +175,8 @@ private:
         const std::string& help
     ) {
         CLI::Option* option = command.add_option(name, target, help + ": " + join(choices));
-        choices_[option->check(CLI::IsMember(choices))->type_name(form)] = choices;
+        option->check([choices](const std::string& text) { return find_problem(text, choices); });
+        choices_[option->type_name(form)] = choices;
     }
 
     static queue::JobId read_job(const std::string& text) {
@@ -262,26 +263,11 @@ private:
 
     std::string missing_command() const { return "which command? One of " + join(names_below(deepest())) + see_help(); }
 
-    std::string unexpected() const {
-        const std::vector<std::string> words = app_.remaining(true);
-        const std::string word = words.empty() ? "" : words.front();
-        const CLI::App* command = deepest();
-        std::vector<std::string> known;
-        std::string what = "unexpected argument ";
-        if (word.starts_with("-")) {
-            what = "unknown option ";
-            for (const CLI::App* app = command; app != nullptr; app = app->get_parent()) {
-                for (const CLI::Option* option : app->get_options()) {
-                    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
-                }
-            }
-        } else if (const std::vector<std::string> names = names_below(command); !names.empty()) {
-            what = "unknown command ";
-            known = names;
-        }
-        const std::string likely = nearest(word.substr(0, word.find('=')), known);
-        return what + in_quotes(word) + (likely.empty() ? "" : ": did you mean " + likely + "?");
-    }
+    std::string unexpected() const;
+    // What CLI11 says of the arguments, where it is no sentence in other words.
+    static std::string words_of(const CLI::ParseError& error);
+    // Why a text is none of those that an option takes; empty: it is one.
+    static std::string find_problem(const std::string& text, const std::vector<std::string>& choices);
 
     CLI::App app_;
     Global global_;

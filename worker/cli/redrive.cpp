@@ -1,11 +1,10 @@
 #include "worker/cli/redrive.hpp"
 
 #include "db/transaction.hpp"
+#include "worker/cli/count_text.hpp"
 #include "worker/cli/terminal.hpp"
 
 #include <fmt/format.h>
-
-#include <unistd.h>
 
 #include <cstdio>
 #include <optional>
@@ -35,7 +34,7 @@ asio::awaitable<Redriven> redrive_pages(db::Session& session, LiveLine& live, qu
         }
         all.left += std::ssize(page) - std::ssize(revived);
         all.jobs.insert(all.jobs.end(), revived.begin(), revived.end());
-        if (live.is_due()) live.draw(fmt::format("redriving  {} jobs", all.jobs.size()));
+        if (live.is_due()) live.draw("redriving  " + count_of(std::ssize(all.jobs), "job"));
     }
 }
 
@@ -44,7 +43,7 @@ asio::awaitable<Redriven> redrive_pages(db::Session& session, LiveLine& live, qu
 asio::awaitable<Redriven> redrive_all(
     db::Session& session, const Global& global, queue::DeadFilter filter, bool dry_run
 ) {
-    LiveLine live(stderr, inspect_terminal(global.quiet || global.json ? -1 : STDERR_FILENO, global.no_color));
+    LiveLine live(stderr, progress_terminal(global));
     Redriven all = co_await db::transact(session, [&](db::Session& inside) {
         return redrive_pages(inside, live, filter, dry_run);
     });
@@ -52,15 +51,16 @@ asio::awaitable<Redriven> redrive_all(
     co_return all;
 }
 
+std::string left_text(const Redriven& redriven) {
+    if (redriven.left == 0) return {};
+    return fmt::format("; {} left dead: a live job has the unique key, or the batch was cancelled", redriven.left);
+}
+
 JsonObject redriven_json(const Redriven& redriven, bool dry_run, JsonObject object) {
     std::vector<std::string> numbers;
     for (const queue::JobId job : redriven.jobs) numbers.push_back(std::to_string(static_cast<std::int64_t>(job)));
     object.add_json("redriven", json_array(numbers)).add("left", redriven.left).add("dry_run", dry_run);
     return object;
-}
-
-std::string count_of(std::int64_t number, const std::string& what) {
-    return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
 }
 
 }  // namespace worker::cli

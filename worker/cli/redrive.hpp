@@ -28,10 +28,10 @@ boost::asio::awaitable<Redriven> redrive_all(
     db::Session& session, const Global& global, queue::DeadFilter filter, bool dry_run
 );
 
+// Why some were left, behind what was done: "; 2 left dead: ..", or nothing.
+std::string left_text(const Redriven& redriven);
+
 // {redriven: [job], left, dry_run}, into an object that may have more.
 JsonObject redriven_json(const Redriven& redriven, bool dry_run, JsonObject object = {});
-
-// "1 job", "12 jobs".
-std::string count_of(std::int64_t number, const std::string& what);
 
 }  // namespace worker::cli

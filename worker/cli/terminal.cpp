@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <utility>
 
 namespace worker::cli {
 
@@ -69,6 +70,10 @@ Terminal inspect_terminal(int descriptor, bool no_color) {
     return terminal;
 }
 
+Terminal progress_terminal(const Global& global) {
+    return inspect_terminal(global.quiet || global.json ? -1 : STDERR_FILENO, global.no_color);
+}
+
 std::size_t table_width() {
     const Terminal terminal = inspect_terminal(STDOUT_FILENO, true);
     return terminal.is_terminal ? static_cast<std::size_t>(terminal.columns) : 0;
@@ -120,6 +125,21 @@ std::string cut_to_width(std::string_view text, std::size_t width) {
 std::string wrap_lines(std::string_view text, std::size_t width) {
     std::string wrapped;
     each_line(text, [&](std::string_view line) { wrapped += wrap_line(std::string(line), width) + "\n"; });
+    return wrapped;
+}
+
+std::string wrap_message(std::string_view text, int columns) {
+    constexpr char kept = '\x1f';  // a blank where no line may be broken
+    const auto width = static_cast<std::size_t>(std::max(columns, 1));
+    std::string wrapped;
+    each_line(text, [&](std::string_view whole) {
+        std::string line(whole);
+        const std::size_t command = line.rfind(" task-worker ");
+        if (command != std::string::npos && shown_width(line.substr(command + 1)) <= width)
+            std::ranges::replace(line.begin() + static_cast<std::ptrdiff_t>(command) + 1, line.end(), ' ', kept);
+        wrapped += (wrapped.empty() ? "" : "\n") + wrap_line(std::move(line), width);
+    });
+    std::ranges::replace(wrapped, kept, ' ');
     return wrapped;
 }
 

@@ -3,6 +3,8 @@
 // Text for terminals: widths, colours, bars, and one line that is redrawn in place. Pure but for inspect_terminal and
 // LiveLine.
 
+#include "worker/cli/options.hpp"
+
 #include <chrono>
 #include <cstddef>
 #include <cstdio>
@@ -19,6 +21,9 @@ struct Terminal {
 
 // What a descriptor writes to. NO_COLOR and TERM=dumb turn colours off.
 Terminal inspect_terminal(int descriptor, bool no_color);
+
+// Where a command shows how far it is: standard error; no terminal when it writes only what was asked for, or JSON.
+Terminal progress_terminal(const Global& global);
 
 // For tables on standard output: the terminal's, elsewhere 0: nothing needs to be cut for a program.
 std::size_t table_width();
@@ -40,6 +45,10 @@ std::string cut_to_width(std::string_view text, std::size_t width);
 // Breaks lines wider than `width` at blanks. What goes on stands below the second column of a "name   description"
 // line, else below the line's first character. A word that is too long stays whole.
 std::string wrap_lines(std::string_view text, std::size_t width);
+
+// The same for a message of some lines, without a break at its end. A command of ours at the end of a line stays whole,
+// so that it can be copied: it has a line for itself when it does not fit behind what stands before it.
+std::string wrap_message(std::string_view text, int columns);
 
 // The lines of a text that stands behind `indent` characters, broken at blanks to fit into `width`, the later ones
 // indented. Width 0: as they are, but indented.

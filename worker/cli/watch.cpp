@@ -3,6 +3,7 @@
 #include "db/connection.hpp"
 #include "db/error.hpp"
 #include "worker/cli/batch_text.hpp"
+#include "worker/cli/count_text.hpp"
 #include "worker/cli/database.hpp"
 #include "worker/cli/errors.hpp"
 #include "worker/cli/kinds.hpp"
@@ -170,9 +171,9 @@ asio::awaitable<int> watch_batch(db::Session& session, const Global& global, que
         }
     }
     if (failed_jobs(status) == 0) co_return exit_ok;
-    complain(
-        fmt::format("{} of {} jobs failed: see task-worker batch show {}", failed_jobs(status), status.total, status.id)
-    );
+    complain(fmt::format(
+        "{} of {} failed: see task-worker batch show {}", failed_jobs(status), count_of(status.total, "job"), status.id
+    ));
     co_return exit_failed;
 }
 

@@ -1,5 +1,6 @@
 #include "worker/cli/why_text.hpp"
 
+#include "worker/cli/count_text.hpp"
 #include "worker/cli/error_text.hpp"
 #include "worker/cli/kinds.hpp"
 #include "worker/cli/terminal.hpp"
@@ -118,13 +119,19 @@ void add_load(const Situation& situation, std::vector<Reason>& reasons) {
     const std::string kind = printable(situation.job.kind);
     if (!free_slot) {
         reasons.push_back(
-            {"busy", fmt::format("all {} slots of {} that can run it are taken (worker.concurrency)", slots, them)}
+            {"busy",
+             fmt::format(
+                 "no slot is free: {} that can run it {} {} (worker.concurrency)",
+                 them,
+                 able == 1 ? "has" : "have",
+                 slots
+             )}
         );
     } else if (!below_queue) {
-        const std::string allows = fmt::format("its queue allows {} jobs at once in a worker", of_queue);
+        const std::string allows = fmt::format("its queue allows {} at once in a worker", count_of(of_queue, "job"));
         reasons.push_back({"queue_limit", fmt::format("{}, and {} (queues.{}.concurrency)", allows, full, queue)});
     } else if (!below_kind) {
-        const std::string allows = fmt::format("its kind allows {} jobs at once in a worker", of_kind);
+        const std::string allows = fmt::format("its kind allows {} at once in a worker", count_of(of_kind, "job"));
         reasons.push_back({"kind_limit", fmt::format("{}, and {} (handlers.{}.concurrency)", allows, full, kind)});
     }
 }
@@ -182,7 +189,7 @@ std::vector<Reason> why_not_running(const Situation& situation) {
     const std::string unserved = why_unserved(job.kind, job.queue, situation.workers);
     if (!unserved.empty()) reasons.push_back({"unserved", unserved});
     if (obstacles.paused) {
-        reasons.push_back({"paused", "its queue is paused: task-worker queue resume " + printable(job.queue)});
+        reasons.push_back({"paused", why_paused("its queue", job.queue)});
     }
     if (job.state != "available") {
         add_time(situation, reasons);
