@@ -38,7 +38,7 @@ asio::awaitable<std::vector<StuckLease>> list_stuck_leases(db::Session& session,
 }
 
 // Of one snapshot, so that a job on its way from one row to another is not missed: batch_status waits for nobody.
-// Indexes: pk_batches, ix_bundles_batch_id.
+// Indexes: pk_batches, ix_bundles_batch_id, ix_bundles_worker_id.
 const db::Statement list_stuck_batches_sql{"list_stuck_batches", R"sql(
     select b.id, b.name, b.state, s.total - s.completed - s.discarded - s.cancelled, b.created_at
     from task_queue.batches b
@@ -47,7 +47,8 @@ const db::Statement list_stuck_batches_sql{"list_stuck_batches", R"sql(
       and case
           when b.state = 'open' then b.seal_after is null and b.created_at < now() - make_interval(secs => $1::float8)
           else s.total > s.completed + s.discarded + s.cancelled
-              and not exists (select from task_queue.bundles l where l.batch_id = b.id)
+              and not exists (select from task_queue.bundles l where l.batch_id = b.id and l.state <> 2)
+              and not exists (select from task_queue.bundles l where l.batch_id = b.id and l.state = 2)
       end
     union all
     select l.batch_id, '', 'gone', sum(task_queue.count_jobs(l.pending))::bigint, min(l.created_at)

@@ -165,7 +165,8 @@ create index ix_bundles_queue_id_priority_id_suspect on task_queue.bundles (queu
 create index ix_bundles_run_at on task_queue.bundles (run_at) where state in (0, 3);
 create index ix_bundles_worker_id on task_queue.bundles (worker_id, id) where state = 2;
 create index ix_bundles_worker_id_cancel_requested on task_queue.bundles (worker_id) where cancel_requested <> 0;
-create index ix_bundles_batch_id on task_queue.bundles (batch_id, id) where batch_id is not null;
+-- Without the running rows, so that a claim adds nothing to it: they are found by their workers.
+create index ix_bundles_batch_id on task_queue.bundles (batch_id, id) where batch_id is not null and state <> 2;
 create unique index uq_bundles_unique_key on task_queue.bundles (unique_key) where unique_key is not null;
 
 -- Completed and cancelled jobs, one partition a day (UTC). Rows keep the id of their bundle; members is what they hold.

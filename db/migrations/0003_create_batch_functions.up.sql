@@ -156,8 +156,9 @@ comment on function task_queue.cancel_rows is
     'Cancels jobs in rows that the caller has locked: how many were taken out, how many running ones were asked to stop, and the '
     'row up to which all are done.';
 
--- (batch_id = any (array[x]) instead of batch_id = x: see queue/plans.cpp.)
--- Rows locked by others are left for the next step, which is why the leader repeats it until the batch has finished.
+-- (batch_id = any (array[x]) instead of batch_id = x: see queue/plans.cpp.) Running rows through their workers, as in
+-- batch_status. Rows locked by others are left for the next step, which is why the leader repeats it until the batch has
+-- finished, and why the order of the locks does not matter: nobody is waited for.
 create function task_queue.cancel_batch_rows(batch_id uuid, max_rows integer, out cancelled bigint, out stopping bigint)
 language plpgsql
 set plan_cache_mode = force_custom_plan as $$
@@ -168,8 +169,15 @@ begin
     ids := array(
         select b.id
         from task_queue.bundles b
-        where b.batch_id = any (array[cancel_batch_rows.batch_id]) and (b.state <> 2 or b.pending & ~b.cancel_requested <> 0)
+        where b.batch_id = any (array[cancel_batch_rows.batch_id]) and b.state <> 2
         order by b.batch_id, b.id
+        limit max_rows
+        for update skip locked
+    ) || array(
+        select b.id
+        from task_queue.bundles b
+        where b.worker_id = any (array(select w.id from task_queue.workers w)) and b.state = 2
+          and b.batch_id = cancel_batch_rows.batch_id and b.pending & ~b.cancel_requested <> 0
         limit max_rows
         for update skip locked
     );

@@ -10,10 +10,10 @@ from harness.report import arguments, fail_unless, median_fields, note, print_li
 from harness.server import Server, settle_disk
 from harness.usage import Usage
 from harness.worker import Worker
-from measures.drain import no_history, warm_up
+from measures.drain import warm_up
 
 batch = "'00000000-0000-0000-0000-000000000001'"
-until_folded = 5  # seconds from the end of the last job to the end of what is counted, with and without a batch
+until_folded = 2  # seconds from the end of the last job to the end of what is counted, with and without a batch
 
 
 class Watch:
@@ -73,7 +73,7 @@ def check_batch(connection, jobs):
 
 def drain(server, options, in_batch, watched=False):
     url = server.create_database("work", "template_queue")
-    with Connection(url) as connection, Worker(options.worker, server.folder, url, no_history) as worker:
+    with Connection(url) as connection, Worker(options.worker, server.folder, url) as worker:
         enqueue(connection, warm_up)
         Tail(connection).await_empty()
         server.checkpoint()
@@ -94,7 +94,7 @@ def drain(server, options, in_batch, watched=False):
         if watch:
             watch.stop()
             fields["lag_s"] = max(watch.lags())
-        check_jobs(connection, worker.metrics(), options.jobs + warm_up, kept=False)
+        check_jobs(connection, worker.metrics(), options.jobs + warm_up, kept=True)
     server.drop_database("work")
     return fields
 
@@ -104,8 +104,8 @@ def measure(options):
     with Server(options.set) as server:
         server.create_queue(options.worker)
         for turn in range(options.repeats):
-            plain.append(drain(server, options, in_batch=False))
-            batched.append(drain(server, options, in_batch=True))
+            for in_batch in (False, True) if turn % 2 == 0 else (True, False):
+                (batched if in_batch else plain).append(drain(server, options, in_batch))
             watched.append(drain(server, options, in_batch=True, watched=True))
             note(
                 f"batch {turn + 1}/{options.repeats}: {plain[-1]['server_us_per_job']:.2f} us of the server a job, "
