@@ -153,7 +153,8 @@ TEST_CASE("a cancel waits for the handler's transaction and answers by how it en
     auto answer = std::async(std::launch::async, [&] { return bed.value("select task_queue.cancel(" + job + ")"); });
     await_blocked(bed.database());
     bed.create("go");
-    // After a rollback the cancel and the outcome "retry" go for the free row at once; whoever is first, no other run follows.
+    // After a rollback the cancel and the outcome "retry" go for the free row at once; whoever is first, no other run
+    // follows.
     CHECK_THAT(answer.get(), Catch::Matches(commits ? "finished" : "stopping|cancelled"));
     bed.await_state(job, commits ? "completed" : "cancelled");
     CHECK(bed.value("select attempt from task_queue.job(" + job + ")") == "1");
