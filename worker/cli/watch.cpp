@@ -102,8 +102,8 @@ public:
         const auto now = std::chrono::steady_clock::now();
         if (batch.finished_at || batch.waiting == 0 || now < next_look_) co_return news;
         next_look_ = now + 5s;
-        const std::vector<Unserved> unserved = co_await list_unserved(session, batch.id);
-        for (std::string& reason : reasons_of(unserved)) {
+        const Waits waits = co_await read_waits(session, batch.id);
+        for (std::string& reason : reasons_of(waits.unserved)) {
             if (said_.insert(reason).second) news.push_back(std::move(reason));
         }
         co_return news;
