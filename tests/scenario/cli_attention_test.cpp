@@ -60,7 +60,7 @@ TEST_CASE("batch says that the queue in which its jobs wait is paused", "[worker
     const std::string text = "the queue `default` is paused: task-worker queue resume default";
     REQUIRE(shell.run({"queue", "pause", "default"}).code == 0);
     Child watching(shell.command({"enqueue", "noop", "--batch", "b", "--args", "{}", "--watch"}));
-    watching.wait_for(text);
+    watching.wait_for("task-worker: waiting: " + text + "\n");
     CHECK(holds(shell.run({"batch", "show", "b"}).output, "attention  " + text + "\n"));
     CHECK(shell.run({"queue", "resume", "default"}).code == 0);
     CHECK(watching.wait().code == 0);

@@ -160,7 +160,7 @@ asio::awaitable<int> watch_batch(db::Session& session, const Global& global, que
             }
             if (interrupted) throw Interrupted();
             if (!read) throw Failure(exit_failed, "the batch " + batch + " is gone: its history was dropped");
-            for (const std::string& reason : news) display.say(reason + " (waiting)");
+            for (const std::string& reason : news) display.say("waiting: " + reason);
             status = std::move(*read);
             rate.measure(status, std::chrono::steady_clock::now());
             display.show(status);
