@@ -207,9 +207,9 @@ asio::awaitable<BatchCallbacks> read_batch_callbacks(db::Session& session, Batch
 
 // What is served leaves the batch, so what is not comes to its first rows. Index: ix_bundles_batch_id.
 const db::Statement list_waiting_kinds_sql{"list_waiting_kinds", R"sql(
-    select distinct k.name, q.name, q.paused
+    select k.name, q.name, q.paused, case when bool_and(waiting.state in (0, 3)) then min(waiting.run_at) end
     from (
-        select b.kind_id, b.queue_id
+        select b.kind_id, b.queue_id, b.state, b.run_at
         from task_queue.bundles b
         where b.batch_id = any (array[$1::uuid]) and b.state <> 2
         order by b.batch_id, b.id
@@ -217,6 +217,7 @@ const db::Statement list_waiting_kinds_sql{"list_waiting_kinds", R"sql(
     ) waiting
     join task_queue.kinds k on k.id = waiting.kind_id
     join task_queue.queues q on q.id = waiting.queue_id
+    group by 1, 2, 3
     order by 1, 2
 )sql"};
 
@@ -224,7 +225,10 @@ asio::awaitable<std::vector<WaitingKind>> list_waiting_kinds(db::Session& sessio
     const db::Rows rows = co_await session.execute(list_waiting_kinds_sql, batch);
     co_return db::map_rows(rows, [](db::Row row) {
         return WaitingKind{
-            .kind = row.get<std::string>(0), .queue = row.get<std::string>(1), .paused = row.get<bool>(2)
+            .kind = row.get<std::string>(0),
+            .queue = row.get<std::string>(1),
+            .paused = row.get<bool>(2),
+            .due_at = row.get<std::optional<db::TimePoint>>(3),
         };
     });
 }

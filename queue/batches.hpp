@@ -147,7 +147,8 @@ boost::asio::awaitable<BatchCallbacks> read_batch_callbacks(db::Session& session
 struct WaitingKind {
     std::string kind{};
     std::string queue{};
-    bool paused = false;  // the queue
+    bool paused = false;                    // the queue
+    std::optional<db::TimePoint> due_at{};  // of the first of them, where none is available
 };
 
 // The kinds of the jobs that wait in a batch, with their queues: of its first 1,000 rows that no worker has.

@@ -5,83 +5,17 @@
 #include "queue/dead.hpp"
 #include "queue/enqueue.hpp"
 #include "tests/support/background.hpp"
+#include "tests/support/batch_fixture.hpp"
 #include "tests/support/catch.hpp"
-#include "tests/support/queue_fixture.hpp"
 
 #include <atomic>
 #include <thread>
 
 using namespace queue;
+using tests::batch_id;
+using tests::BatchFixture;
+using tests::quoted;
 namespace asio = boost::asio;
-
-namespace {
-
-const std::string batch_id = "00000000-0000-0000-0000-000000000001";
-const std::string quoted = "'00000000-0000-0000-0000-000000000001'";
-
-class BatchFixture : public tests::QueueFixture {
-public:
-    explicit BatchFixture(
-        const std::string& callbacks = "on_finish => 'done', on_success => 'good', on_failure => 'bad'"
-    ) {
-        database.psql(
-            "select task_queue.create_batch(" + quoted + ", 'b', callback_args => '{\"x\": 1}', " + callbacks + ")"
-        );
-    }
-    void enqueue(int jobs, int bundle = 1) {
-        database.psql(
-            "select task_queue.enqueue_many('work', array_fill('1'::json, array[" + std::to_string(jobs) +
-            "]), batch_id => " + quoted + ", bundle => " + std::to_string(bundle) + ")"
-        );
-    }
-    bool seal() {
-        return tests::run(context, [&] { return seal_batch(session, batch_id); });
-    }
-    Folded fold(FoldRequest request = {}) {
-        return tests::run(context, [&] { return fold_batch_changes(session, request); });
-    }
-    BatchStatus status() {
-        return *tests::run(context, [&] { return read_batch_status(session, batch_id); });
-    }
-    std::string counts() {
-        const BatchStatus s = status();
-        return s.state + " " + std::to_string(s.total) + ": " + std::to_string(s.completed) + "/" +
-               std::to_string(s.discarded) + "/" + std::to_string(s.cancelled) + " running " +
-               std::to_string(s.running) + " waiting " + std::to_string(s.waiting);
-    }
-    // Claims up to `jobs` jobs and ends all of them the same way.
-    int finish(int jobs, std::optional<Leave> leave = {}) {
-        std::vector<FinishedRow> finished;
-        int ended = 0;
-        for (const Bundle& bundle : claim(worker, jobs)) {
-            FinishedRow row{.row = bundle.id, .claim = ClaimNumber{claims}, .done = 0, .leavers = {}, .reported = 0};
-            if (!leave) row.done = bundle.pending;
-            for (int n = 0; leave && n < max_bundle_jobs; ++n) {
-                if ((bundle.pending & bit(n)) != 0) {
-                    row.leavers.push_back(
-                        {.n = n, .as = *leave, .payload = "why", .after = std::chrono::milliseconds(0)}
-                    );
-                }
-            }
-            ended += count(bundle.pending);
-            finished.push_back(std::move(row));
-        }
-        const auto lost = call(finish_jobs(session, worker, finished));
-        REQUIRE(lost.empty());
-        return ended;
-    }
-    // The kinds of the callbacks enqueued so far, in order.
-    std::string callbacks() {
-        return value(
-            "select coalesce(string_agg(k.name, ' ' order by b.id), '') from task_queue.bundles b "
-            "join task_queue.kinds k on k.id = b.kind_id where k.name in ('done', 'good', 'bad')"
-        );
-    }
-
-    WorkerId worker = add_worker();
-};
-
-}  // namespace
 
 TEST_CASE("a batch finishes once, with callbacks by its outcome", "[queue][batch][db]") {
     BatchFixture test;
@@ -266,60 +200,6 @@ TEST_CASE("batch_status equals the jobs' states at every step, folded or not", "
     CHECK_FALSE(tests::run(test.context, [&] {
                     return read_batch_status(test.session, "00000000-0000-0000-0000-000000000002");
                 }).has_value());
-}
-
-TEST_CASE(
-    "cancel_batch takes out what waits, asks what runs, and finishes when that has ended", "[queue][batch][cancel][db]"
-) {
-    BatchFixture test;
-    test.enqueue(20, 5);
-    const auto bundles = test.claim(test.worker, 7);
-    // One job of a waiting row has completed before: it stays completed.
-    test.database.psql(
-        "update task_queue.bundles set pending = pending & (pending - 1) where id = (select max(id) from "
-        "task_queue.bundles);"
-        "insert into task_queue.batch_changes (batch_id, completed) values (" +
-        quoted + ", 1)"
-    );
-    tests::OpenTransaction holder(test.database);  // a row in use just then
-    holder.execute("select from task_queue.bundles where state <> 2 order by id limit 1 for update");
-    const CancelledBatch first = tests::run(test.context, [&] { return cancel_batch(test.session, batch_id); });
-    CHECK(first.stopping == 7);
-    const std::int64_t held = 20 - 7 - 1 - first.cancelled;
-    CHECK(held > 0);
-    CHECK(test.fold().finished.empty());
-    holder.commit();
-    CHECK(tests::run(test.context, [&] { return cancel_remaining_jobs(test.session, 1000); }) == held);
-    CHECK(test.counts() == "cancelled 20: 1/0/12 running 7 waiting 0");
-    CHECK(test.value("select bool_and(cancel_requested = pending) from task_queue.bundles") == "t");
-    CHECK(
-        test.database.psql("select state, count(*) from task_queue.jobs group by 1 order by 1") ==
-        tests::TextRows{{"cancelled", "12"}, {"completed", "1"}, {"running", "7"}}
-    );
-    CHECK_THROWS_WITH(test.enqueue(1), Catch::Contains("is cancelled"));
-    std::vector<FinishedRow> rest;
-    for (const Bundle& bundle : bundles) {
-        rest.push_back(
-            {.row = bundle.id, .claim = ClaimNumber{test.claims}, .done = bundle.pending, .leavers = {}, .reported = 0}
-        );
-    }
-    CHECK(test.call(finish_jobs(test.session, test.worker, rest)).empty());
-    CHECK(test.fold().finished.size() == 1);
-    CHECK(test.callbacks() == "done bad");
-    CHECK(test.counts() == "finished 20: 8/0/12 running 0 waiting 0");
-}
-
-TEST_CASE("cancel_batch tells the workers by NOTIFY task_queue_cancel", "[queue][batch][cancel][db]") {
-    if (tests::skipped_without_direct("LISTEN takes a connection that is nobody else's")) return;
-    BatchFixture test;
-    test.enqueue(2);
-    test.claim(test.worker, 1);
-    db::Session listener = test.database.direct_session(test.context);
-    tests::run(test.context, [&] { return listener.run_script("listen task_queue_cancel", std::chrono::seconds(5)); });
-    tests::run(test.context, [&] { return cancel_batch(test.session, batch_id); });
-    const db::Notification note =
-        tests::run(test.context, [&] { return listener.connection().wait_notification(); }).value();
-    CHECK(note.payload == std::to_string(static_cast<std::int64_t>(test.worker)));
 }
 
 TEST_CASE("a redrive after the callback opens the next round, with its own callback", "[queue][batch][dead][db]") {

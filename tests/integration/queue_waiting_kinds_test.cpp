@@ -16,7 +16,7 @@ TEST_CASE("list_waiting_kinds names the kinds of a batch's jobs that no worker h
         std::string text;
         for (const WaitingKind& one :
              tests::run(test.context, [&] { return list_waiting_kinds(test.session, batch); })) {
-            text += one.kind + "@" + one.queue + (one.paused ? " paused " : " ");
+            text += one.kind + "@" + one.queue + (one.paused ? " paused" : "") + (one.due_at ? " due " : " ");
         }
         return text;
     };
@@ -28,7 +28,7 @@ TEST_CASE("list_waiting_kinds names the kinds of a batch's jobs that no worker h
     test.add_rows({.rows = 2, .batch = in_batch, .kind = "waits"});
     test.add_row({.state = 0, .batch = in_batch, .run_at = "now() + interval '1 hour'", .kind = "later"});
     test.add_row({.kind = "elsewhere"});
-    CHECK(kinds() == "later@default waits@default ");
+    CHECK(kinds() == "later@default due waits@default ");
     test.database.psql("update task_queue.queues set paused = true");
-    CHECK(kinds() == "later@default paused waits@default paused ");
+    CHECK(kinds() == "later@default paused due waits@default paused ");
 }

@@ -39,6 +39,20 @@ TEST_CASE("batch and job say that no live worker has a handler for a kind", "[wo
     CHECK_FALSE(holds(shell.run({"batch", "show", "known"}).output, "attention"));
 }
 
+TEST_CASE("batch show says when the first job that waits is due, where all are due later", "[worker][cli][scenario]") {
+    const TestDatabase database;
+    const Shell shell(database.url());
+    REQUIRE(shell.run({"enqueue", "echo", "--batch", "b", "--open", "--at", "2040-01-02", "--args", "{}"}).code == 0);
+    const std::string id = database.value("select id from task_queue.batches");
+    REQUIRE(shell.run({"enqueue", "noop", "--batch", id, "--open", "--at", "2040-01-01", "--args", "{}"}).code == 0);
+    const std::string shown = shell.run({"batch", "show", "b"}).output;
+    INFO(shown);
+    CHECK(holds(shown, "\nnext due   2040-01-01T00:00:00Z\n"));
+    CHECK(holds(shell.run({"batch", "show", "b", "--json"}).output, "\"due_at\": \"2040-01-01T00:00:00.000Z\""));
+    REQUIRE(shell.run({"enqueue", "noop", "--batch", id, "--args", "{}"}).code == 0);  // at once, and seals it
+    CHECK_FALSE(holds(shell.run({"batch", "show", "b"}).output, "next due"));
+}
+
 TEST_CASE("batch says that the queue in which its jobs wait is paused", "[worker][cli][scenario]") {
     const TestDatabase database;
     const Shell shell(database.url());
@@ -46,7 +60,7 @@ TEST_CASE("batch says that the queue in which its jobs wait is paused", "[worker
     const std::string text = "the queue `default` is paused: task-worker queue resume default";
     REQUIRE(shell.run({"queue", "pause", "default"}).code == 0);
     Child watching(shell.command({"enqueue", "noop", "--batch", "b", "--args", "{}", "--watch"}));
-    watching.wait_for(text);
+    watching.wait_for("task-worker: waiting: " + text + "\n");
     CHECK(holds(shell.run({"batch", "show", "b"}).output, "attention  " + text + "\n"));
     CHECK(shell.run({"queue", "resume", "default"}).code == 0);
     CHECK(watching.wait().code == 0);

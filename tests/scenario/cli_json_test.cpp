@@ -49,7 +49,7 @@ const std::vector<Case>& cases() {
         {"enqueue", "echo --args {}", "job existed batch"},
         {"enqueue", "echo a b --batch pair --skip-invalid", "batch name jobs skipped first_job existed sealed"},
         {"batch list", "", batch_names},
-        {"batch show", "photos", batch_names, " callbacks unserved slowest failures"},
+        {"batch show", "photos", batch_names, " callbacks unserved due_at slowest failures"},
         {"batch seal", "photos", "id sealed"},
         {"batch redrive", "photos --dry-run", "id redriven left dry_run"},
         {"job list", "", job_names},

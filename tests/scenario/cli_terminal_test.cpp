@@ -108,6 +108,18 @@ TEST_CASE("what is shown fits a terminal of 80 and of 160 columns", "[worker][cl
     CHECK(holds(batch, "\nname ") == (columns == 80));
 }
 
+TEST_CASE("a list with a batch of a million jobs fits a terminal of 80 columns", "[worker][cli][terminal][scenario]") {
+    const CliOffice office;
+    office.database.psql(
+        "insert into task_queue.batch_changes (batch_id, total, completed) "
+        "values ('00000000-0000-0000-0000-000000000002', 999998, 999998)"
+    );
+    const std::string batches = run_command(on_terminal(office.shell.command({"batch", "list"}), 80)).output;
+    INFO(batches);
+    check_fits(batches, 80);
+    CHECK(holds(batches, "ended    00000000-0000-0000-0000-000000000002  finished  1000000/1000000       1"));
+}
+
 TEST_CASE("colours are for terminals, unless none are wanted", "[worker][cli][terminal][scenario]") {
     const CliOffice office;
     const auto shown = [&](Words words, const std::map<std::string, std::string>& variables) {

@@ -78,7 +78,7 @@ TEST_CASE(
         "  1  short         open\n"
         "100  a name that…\n"
     );
-    CHECK(render_table(columns, rows, 1).find("a name …") != std::string::npos);  // none below 8
+    CHECK(render_table(columns, rows, 1).find("a nam…") != std::string::npos);  // none below 6
     CHECK(render_table(columns, {}, 80) == "N  NAME  STATE\n");
 }
 
@@ -91,21 +91,21 @@ TEST_CASE("render_table leaves out columns when it does not fit by cutting", "[w
     };
     const std::vector<Cells> rows{{"a name that is too long", "today", "0123456789", "me"}};
     CHECK(
-        render_table(columns, rows, 31) ==
-        "NAME      MADE   ID          BY\n"
-        "a name …  today  0123456789  me\n"
+        render_table(columns, rows, 29) ==
+        "NAME    MADE   ID          BY\n"
+        "a nam…  today  0123456789  me\n"
     );
     CHECK(
-        render_table(columns, rows, 30) ==
-        "NAME         MADE   ID\n"
-        "a name tha…  today  0123456789\n"
+        render_table(columns, rows, 28) ==
+        "NAME       MADE   ID\n"
+        "a name t…  today  0123456789\n"
     );
     CHECK(
-        render_table(columns, rows, 20) ==
-        "NAME      ID\n"
-        "a name …  0123456789\n"
+        render_table(columns, rows, 18) ==
+        "NAME    ID\n"
+        "a nam…  0123456789\n"
     );
-    CHECK(render_table(columns, rows, 1) == render_table(columns, rows, 20));
+    CHECK(render_table(columns, rows, 1) == render_table(columns, rows, 18));
 }
 
 TEST_CASE("count_of says one in the singular", "[worker][cli]") {

@@ -36,7 +36,7 @@ struct Story {
     queue::BatchCallbacks callbacks;
     std::vector<queue::SlowJob> slowest;
     std::vector<queue::DeadJob> failures;
-    std::vector<Unserved> unserved;
+    Waits waits;
 };
 
 std::string story_json(const Story& story) {
@@ -58,11 +58,11 @@ std::string story_json(const Story& story) {
     JsonObject object = batch_json(story.batch);
     object.add_json("callbacks", callbacks.text());
     std::vector<std::string> unserved;
-    for (const Unserved& one : story.unserved) {
+    for (const Unserved& one : story.waits.unserved) {
         JsonObject waiting;
         unserved.push_back(waiting.add("kind", one.kind).add("queue", one.queue).add("reason", one.reason).text());
     }
-    object.add_json("unserved", json_array(unserved));
+    object.add_json("unserved", json_array(unserved)).add("due_at", story.waits.due_at);
     object.add_json("slowest", json_array(slowest));
     return object.add_json("failures", json_array(failures)).text();
 }
@@ -122,7 +122,8 @@ void print_story(const Global& global, const Story& story) {
     details.add("id", batch.id).add("state", batch.state);
     if (batch.round > 1) details.add("round", std::to_string(batch.round));
     details.add("jobs", fmt::format("{}: {}", batch.total, counts_text(batch)));
-    for (const std::string& reason : reasons_of(story.unserved)) details.add_prose("attention", reason);
+    for (const std::string& reason : reasons_of(story.waits.unserved)) details.add_prose("attention", reason);
+    if (batch.running == 0) details.add_time("next due", story.waits.due_at);
     if (!batch.finished_at) details.add("recent rate", show_rate(batch.recent_rate));
     details.add("overall rate", show_rate(batch.overall_rate));
     if (batch.eta && !batch.finished_at) details.add("time left", "about " + show_span(*batch.eta));
@@ -151,7 +152,7 @@ asio::awaitable<int> show_batch(db::Session& session, const Global& global, cons
     story.batch = co_await find_batch(session, command.batch);
     const queue::BatchId id = story.batch.id;
     story.callbacks = co_await queue::read_batch_callbacks(session, id);
-    if (story.batch.waiting > 0) story.unserved = co_await list_unserved(session, id);
+    if (story.batch.waiting > 0) story.waits = co_await read_waits(session, id);
     if (command.slowest > 0) story.slowest = co_await queue::list_slow_jobs(session, id, command.slowest);
     if (command.failures > 0 && story.batch.discarded > 0) {
         story.failures = co_await queue::list_dead_jobs(

@@ -22,7 +22,7 @@ Examples:
 
 inline constexpr const char* batch_show =
     R"(--json: the object that list writes, and callbacks: {on_finish, on_success,
-  on_failure}, unserved: [{kind, queue, reason}],
+  on_failure}, unserved: [{kind, queue, reason}], due_at,
   slowest: [{job, kind, run_ms, jobs, args}],
   failures: [{job, kind, attempt, error, died_at, args}]
 

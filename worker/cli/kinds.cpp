@@ -62,16 +62,19 @@ std::string why_paused(std::string_view of, std::string_view queue) {
     return fmt::format("{} is paused: task-worker queue resume {}", of, printable(queue));
 }
 
-asio::awaitable<std::vector<Unserved>> list_unserved(db::Session& session, queue::BatchId batch) {
+asio::awaitable<Waits> read_waits(db::Session& session, queue::BatchId batch) {
     const std::vector<queue::WaitingKind> kinds = co_await queue::list_waiting_kinds(session, std::move(batch));
     const std::vector<queue::Worker> workers = co_await queue::read_workers(session);
-    std::vector<Unserved> unserved;
+    Waits waits;
     for (const queue::WaitingKind& one : kinds) {
         std::string reason = why_unserved(one.kind, one.queue, workers);
         if (reason.empty() && one.paused) reason = why_paused("the queue `" + printable(one.queue) + "`", one.queue);
-        if (!reason.empty()) unserved.push_back({one.kind, one.queue, std::move(reason)});
+        if (!reason.empty()) waits.unserved.push_back({one.kind, one.queue, std::move(reason)});
+        if (one.due_at) waits.due_at = std::min(*one.due_at, waits.due_at.value_or(*one.due_at));
     }
-    co_return unserved;
+    const auto is_due_later = [](const queue::WaitingKind& one) { return one.due_at.has_value(); };
+    if (!std::ranges::all_of(kinds, is_due_later)) waits.due_at.reset();
+    co_return waits;
 }
 
 std::vector<std::string> reasons_of(const std::vector<Unserved>& unserved) {

@@ -8,6 +8,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -34,8 +35,13 @@ struct Unserved {
     std::string queue;
     std::string reason;  // as why_unserved gives it, or why_paused
 };
-// Of a batch. Throws: db::Error.
-boost::asio::awaitable<std::vector<Unserved>> list_unserved(db::Session& session, queue::BatchId batch);
+// What the jobs of a batch wait for.
+struct Waits {
+    std::vector<Unserved> unserved;
+    std::optional<db::TimePoint> due_at;  // when the first of them is due, where none is available
+};
+// Throws: db::Error.
+boost::asio::awaitable<Waits> read_waits(db::Session& session, queue::BatchId batch);
 
 // Each reason once.
 std::vector<std::string> reasons_of(const std::vector<Unserved>& unserved);

@@ -10,7 +10,7 @@ namespace worker::cli {
 namespace {
 
 constexpr std::size_t gap = 2;
-constexpr std::size_t narrowest = 8;
+constexpr std::size_t narrowest = 6;
 
 // Whether it fits then.
 bool shrink(std::vector<std::size_t>& widths, const std::vector<Column>& columns, std::size_t width) {

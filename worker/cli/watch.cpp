@@ -102,8 +102,8 @@ public:
         const auto now = std::chrono::steady_clock::now();
         if (batch.finished_at || batch.waiting == 0 || now < next_look_) co_return news;
         next_look_ = now + 5s;
-        const std::vector<Unserved> unserved = co_await list_unserved(session, batch.id);
-        for (std::string& reason : reasons_of(unserved)) {
+        const Waits waits = co_await read_waits(session, batch.id);
+        for (std::string& reason : reasons_of(waits.unserved)) {
             if (said_.insert(reason).second) news.push_back(std::move(reason));
         }
         co_return news;
@@ -160,7 +160,7 @@ asio::awaitable<int> watch_batch(db::Session& session, const Global& global, que
             }
             if (interrupted) throw Interrupted();
             if (!read) throw Failure(exit_failed, "the batch " + batch + " is gone: its history was dropped");
-            for (const std::string& reason : news) display.say(reason + " (waiting)");
+            for (const std::string& reason : news) display.say("waiting: " + reason);
             status = std::move(*read);
             rate.measure(status, std::chrono::steady_clock::now());
             display.show(status);
