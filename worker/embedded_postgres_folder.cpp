@@ -142,12 +142,14 @@ std::string socket_url(const fs::path& socket_folder, std::string_view database)
         std::string encoded;
         for (const char letter : text) {
             const bool plain = (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
-                               (letter >= '0' && letter <= '9') || letter == '-' || letter == '_' || letter == '.';
+                               (letter >= '0' && letter <= '9') || letter == '-' || letter == '_' || letter == '.' ||
+                               letter == '/';
             encoded += plain ? std::string(1, letter) : fmt::format("%{:02X}", static_cast<unsigned char>(letter));
         }
         return encoded;
     };
-    return fmt::format("postgresql://postgres@{}:5432/{}", encode(socket_folder.string()), encode(database));
+    // The folder behind the question mark: SQLAlchemy, node-postgres and Go know no other place for one.
+    return fmt::format("postgresql://postgres@:5432/{}?host={}", encode(database), encode(socket_folder.string()));
 }
 
 std::string last_lines(const fs::path& log) {

@@ -50,7 +50,7 @@ TEST_CASE("batches follow each other through their callbacks, each once", "[work
     );
     std::string handlers = "handlers:\n";
     for (const std::string kind : {"first-done", "second-done", "third-done"}) {
-        handlers += "  " + kind + ": {exec: [env, JOB_KIND=" + kind + ", DATABASE_URL=" + database.url() + ", sh, " +
+        handlers += "  " + kind + ": {exec: [env, JOB_KIND=" + kind + ", 'DATABASE_URL=" + database.url() + "', sh, " +
                     folder + "/next.sh], max_attempts: 1}\n";
     }
     shell.folder.write("config.yml", handlers);

@@ -149,7 +149,7 @@ TEST_CASE("direct_url: behind a pooler it is what LISTEN goes through", "[scenar
         database.await(hungry, "t");
         CHECK(database.value(listening) == "0");
     }
-    environment["DATABASE_DIRECT_URL"] = database.url() + "?application_name=direct-way";
+    environment["DATABASE_DIRECT_URL"] = database.url() + "&application_name=direct-way";
     const WorkerProcess worker(database.url(), environment);
     database.await(listening + " and application_name = 'direct-way'", "1");
     database.await(hungry, "t");

@@ -129,7 +129,9 @@ PrivateServer::PrivateServer(bool pooler) : owner_(getpid()) {
     }
     const std::size_t space = line.find(' ');
     pooler_ = line.substr(1, space - 1);
-    base_ = line.substr(space + 1, line.size() - space - 1 - first_database.size());
+    const std::size_t name = line.find("/" + std::string(first_database) + "?", space) + 1;
+    before_name_ = line.substr(space + 1, name - space - 1);
+    after_name_ = line.substr(name + first_database.size());
 }
 
 PrivateServer::~PrivateServer() {
@@ -140,7 +142,7 @@ PrivateServer::~PrivateServer() {
 }
 
 std::string PrivateServer::url(std::string_view database) const {
-    return base_ + std::string(database);
+    return before_name_ + std::string(database) + after_name_;
 }
 
 std::string PrivateServer::pooler_url(std::string_view database) const {

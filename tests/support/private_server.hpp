@@ -22,7 +22,8 @@ public:
     std::string pooler_url(std::string_view database) const;  // through PgBouncer
 
 private:
-    std::string base_;      // the URL up to the name of the database
+    std::string before_name_;  // the URL of a database, around its name
+    std::string after_name_;
     std::string pooler_;    // the folder of PgBouncer; empty without
     pid_t owner_;           // a fork of the tests must not stop their server
     int alive_ = -1;        // the keeper reads its end: end of file means that the tests have ended

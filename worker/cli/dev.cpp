@@ -82,7 +82,7 @@ int start(const Global& global, const DevCommand& command) {
         fmt::print("{}\n", object.text());
         std::fflush(stdout);
     } else if (!global.quiet) {
-        complain(fmt::format("PostgreSQL runs on {}; DATABASE_URL={}", postgres->folder().string(), postgres->url()));
+        complain(fmt::format("PostgreSQL runs on {}; DATABASE_URL='{}'", postgres->folder().string(), postgres->url()));
         if (!global.data.empty()) complain("other commands find it with --data " + global.data);
     }
     return run_worker({.config = std::move(loaded), .ready_file = command.url_file, .add_kinds = global.add_kinds});
