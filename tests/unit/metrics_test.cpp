@@ -3,6 +3,7 @@
 #include "db/error.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/golden.hpp"
+#include "tests/support/reference.hpp"
 
 #include <map>
 #include <regex>
@@ -38,40 +39,17 @@ Probes all_probes() {
 }
 
 // One line for each family: name, type, its labels, what it means.
-std::string list_families(const std::string& text) {
-    std::map<std::string, std::string> help;
-    std::map<std::string, std::string> type;
-    std::map<std::string, std::set<std::string>> labels;
-    std::istringstream lines(text);
-    std::smatch match;
-    for (std::string line; std::getline(lines, line);) {
-        if (std::regex_match(line, match, std::regex("# HELP (\\S+) (.*)"))) {
-            help[match[1]] = match[2];
-        } else if (std::regex_match(line, match, std::regex("# TYPE (\\S+) (.*)"))) {
-            type[match[1]] = match[2];
-        } else if (std::regex_match(line, match, std::regex("([a-z_]+?)(_bucket|_sum|_count)?(\\{.*\\})? .*"))) {
-            const std::string name = type.contains(match[1]) ? match[1].str() : match[1].str() + match[2].str();
-            const std::string pairs = match[3];
-            const std::regex label("([a-z]+)=\"");
-            for (std::sregex_iterator one(pairs.begin(), pairs.end(), label), end; one != end; ++one) {
-                labels[name].insert((*one)[1]);
-            }
-        }
-    }
+std::string list_families(const std::vector<tests::MetricFamily>& families) {
     std::string list;
-    for (const auto& [name, meaning] : help) {
-        std::string joined;
-        for (const std::string& label : labels[name]) {
-            if (label != "le") joined += (joined.empty() ? "" : ",") + label;
-        }
-        list += name + (joined.empty() ? "" : "{" + joined + "}") + " " + type[name] + ": " + meaning + "\n";
+    for (const auto& [name, labels, type, meaning] : families) {
+        list += name + (labels.empty() ? "" : "{" + labels + "}") + " " + type + ": " + meaning + "\n";
     }
     return list;
 }
 
 }  // namespace
 
-TEST_CASE("the metric families are those of tests/golden/metrics.txt", "[worker][metrics][golden]") {
+TEST_CASE("the metric families are those of tests/golden/metrics.txt", "[worker][metrics][golden][reference]") {
     Metrics metrics("0.1.0", {"mail"});
     metrics.set_probes(all_probes());
     metrics.set_queues({{.queue = "default"}});
@@ -79,7 +57,9 @@ TEST_CASE("the metric families are those of tests/golden/metrics.txt", "[worker]
     metrics.set_budget(db::Budget{});
     metrics.hooks().on_statement("claim_bundles", 1ms, nullptr);
     const std::string text = metrics.to_text();
-    tests::check_golden("tests/golden/metrics.txt", list_families(text));
+    const std::vector<tests::MetricFamily> families = tests::metric_families(text);
+    tests::check_golden("tests/golden/metrics.txt", list_families(families));
+    tests::check_golden("docs/reference/metrics.md", tests::metrics_reference(families));
     std::istringstream lines(text);
     for (std::string line; std::getline(lines, line);) {
         CHECK(line.find("task_worker_") == (line.starts_with('#') ? 7 : 0));
