@@ -2,6 +2,7 @@
 // in docs/pool.md.
 #include "tests/support/catch.hpp"
 #include "tests/support/command.hpp"
+#include "tests/support/markdown.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/shop.hpp"
 
@@ -10,38 +11,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <fstream>
-#include <iterator>
+#include <chrono>
 #include <regex>
 #include <string>
-#include <vector>
 
 using namespace tests;
 
 namespace {
-
-std::string read(const std::string& path) {
-    std::ifstream file(path);
-    REQUIRE(file);
-    return {std::istreambuf_iterator<char>(file), {}};
-}
-
-struct Snippet {
-    std::string name;
-    std::string text;
-};
-
-// The code blocks behind <!-- MARK: NAME --> in a page of docs/.
-std::vector<Snippet> snippets(const std::string& mark, const std::string& name = "handlers.md") {
-    const std::string page = read(TASK_WORKER_SOURCE_DIR "/docs/" + name);
-    const std::regex start("<!-- " + mark + ": (\\S+) -->\n```[a-z]*\n");
-    std::vector<Snippet> found;
-    for (std::sregex_iterator one(page.begin(), page.end(), start), end; one != end; ++one) {
-        const auto from = static_cast<std::size_t>(one->position() + one->length());
-        found.push_back({(*one)[1], page.substr(from, page.find("```\n", from) - from)});
-    }
-    return found;
-}
 
 int free_port() {
     const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
@@ -77,7 +53,7 @@ void await_listener(int port) {
 TEST_CASE("the files of docs/handlers.md run as they stand", "[scenario][docs]") {
     const Shop shop("");
     const std::string port = std::to_string(free_port());
-    const auto files = snippets("file");
+    const auto files = snippets_of(read_page("docs/handlers.md"), "file");
     REQUIRE(files.size() == 5);
     for (const Snippet& file : files) {
         shop.folder.write(file.name, std::regex_replace(file.text, std::regex(":8000/"), ":" + port + "/"));
@@ -104,11 +80,11 @@ TEST_CASE("the files of docs/handlers.md run as they stand", "[scenario][docs]")
 }
 
 TEST_CASE("the excerpts in docs/ are those of the files they name", "[scenario][docs]") {
-    const std::string page = GENERATE("handlers.md", "pool.md");
-    const auto excerpts = snippets("from", page);
+    const std::string page = GENERATE("docs/handlers.md", "docs/pool.md");
+    const auto excerpts = snippets_of(read_page(page), "from");
     REQUIRE(excerpts.size() >= 4);
     for (const Snippet& excerpt : excerpts) {
         INFO(excerpt.name << "\n" << excerpt.text);
-        CHECK(read(TASK_WORKER_SOURCE_DIR "/" + excerpt.name).find(excerpt.text) != std::string::npos);
+        CHECK(read_page(excerpt.name).find(excerpt.text) != std::string::npos);
     }
 }

@@ -64,6 +64,16 @@ std::vector<std::string> blocks_of(const std::string& page, const std::string& l
     return texts;
 }
 
+std::vector<Snippet> snippets_of(const std::string& page, const std::string& mark) {
+    const std::regex start("<!-- " + mark + ": (\\S+) -->\n```[a-z]*\n");
+    std::vector<Snippet> found;
+    for (std::sregex_iterator one(page.begin(), page.end(), start), end; one != end; ++one) {
+        const auto from = static_cast<std::size_t>(one->position() + one->length());
+        found.push_back({(*one)[1], page.substr(from, page.find("```\n", from) - from)});
+    }
+    return found;
+}
+
 std::vector<std::string> indented_lines(const std::string& page) {
     std::vector<std::string> found;
     for (const std::string& line : lines_of(take_apart(page).prose)) {

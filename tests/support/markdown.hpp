@@ -13,6 +13,13 @@ std::string read_page(const std::string& path);
 // The contents of the fenced blocks with this word behind their opening fence.
 std::vector<std::string> blocks_of(const std::string& page, const std::string& language);
 
+// A file, or a part of one, that a page shows in the block behind <!-- MARK: NAME -->.
+struct Snippet {
+    std::string name;
+    std::string text;
+};
+std::vector<Snippet> snippets_of(const std::string& page, const std::string& mark);
+
 // The lines that an indentation of four blanks makes code, without it.
 std::vector<std::string> indented_lines(const std::string& page);
 
