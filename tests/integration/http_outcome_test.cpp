@@ -130,6 +130,14 @@ TEST_CASE("http keeps a connection, and replaces one that the server has closed 
     CHECK(http.counters->connections == 2);
 }
 
+TEST_CASE("http uses no connection that was idle for longer than it may", "[jobs][http]") {
+    HttpServer server;
+    HttpRun http(HttpClientSettings{.host_connections = 1, .longest_idle = 0ms});
+    CHECK(http.call(server.url("/connection")) == "complete 1");
+    CHECK(http.call(server.url("/connection")) == "complete 2");  // the first has left its place to it
+    CHECK(http.counters->connections == 2);
+}
+
 TEST_CASE("http keeps all connections while few calls are made", "[jobs][http]") {
     HttpServer server;
     HttpRun http;

@@ -65,9 +65,9 @@ private:
 class HttpRun {
 public:
     explicit HttpRun(int host_connections = 64)
-        : client(std::make_shared<jobs::HttpClient>(
-              jobs::HttpClientSettings{.host_connections = host_connections, .user_agent = "task-worker/test"}
-          )) {}
+        : HttpRun(jobs::HttpClientSettings{.host_connections = host_connections, .user_agent = "task-worker/test"}) {}
+    explicit HttpRun(jobs::HttpClientSettings settings)
+        : client(std::make_shared<jobs::HttpClient>(std::move(settings))) {}
 
     std::string run_in(jobs::JobContext& job, jobs::HttpSpec spec) {
         return outcome_text(tests::run(context, [&, handler = handler(std::move(spec))] { return handler(job); }));
