@@ -1,13 +1,8 @@
 # The language, the warnings and the sanitizers of every target, as one interface library: project_options.
 
-if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 14)
-    message(FATAL_ERROR
-        "GCC ${CMAKE_CXX_COMPILER_VERSION} miscompiles co_await expressions: it destroys temporaries twice, without a "
-        "warning, so the program would corrupt its memory. Use clang 19 (on Debian 12: apt-get install clang-19, then "
-        "configure with one of the presets or -DCMAKE_CXX_COMPILER=clang++-19) or GCC 14 or later.")
-endif()
-if(CMAKE_CXX_COMPILER_ID MATCHES "Clang" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 16)
-    message(FATAL_ERROR "Clang ${CMAKE_CXX_COMPILER_VERSION} is too old; use clang 19 (apt-get install clang-19).")
+include(cmake/compiler_problem.cmake)
+if(task-worker_compiler_problem)
+    message(FATAL_ERROR "${task-worker_compiler_problem}")
 endif()
 if(NOT CMAKE_BUILD_TYPE)
     set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)

@@ -24,6 +24,7 @@ configure_package_config_file(cmake/task-worker-config.cmake.in task-worker-conf
 write_basic_package_version_file(task-worker-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES
     ${CMAKE_CURRENT_BINARY_DIR}/task-worker-config.cmake ${CMAKE_CURRENT_BINARY_DIR}/task-worker-config-version.cmake
+    cmake/compiler_problem.cmake
     DESTINATION ${package})
 
 install(FILES config.yml DESTINATION ${CMAKE_INSTALL_DOCDIR})

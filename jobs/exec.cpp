@@ -33,8 +33,16 @@ using std::chrono::steady_clock;
 // One run of a program. Everything in here happens on one strand.
 class Execution : public std::enable_shared_from_this<Execution> {
 public:
-    Execution(const asio::any_io_executor& strand, const ExecSpec& spec, JobContext& context, StartedProgram program)
-        : spec_(spec),
+    // `begin`: of the attempt.
+    Execution(
+        const asio::any_io_executor& strand,
+        const ExecSpec& spec,
+        JobContext& context,
+        StartedProgram program,
+        steady_clock::time_point begin
+    )
+        : begin_(begin),
+          spec_(spec),
           context_(context),
           program_(std::move(program)),
           ended_(strand, program_.process.take_descriptor().release()),
@@ -50,7 +58,7 @@ public:
         err_.start(std::move(program_.err), shared_from_this());
         const auto deadline = context_.deadline();
         if (!deadline) return;
-        timeout_ = std::max(milliseconds(0), std::chrono::ceil<milliseconds>(*deadline - steady_clock::now()));
+        timeout_ = std::max(milliseconds(0), std::chrono::ceil<milliseconds>(*deadline - begin_));
         timer_.expires_at(*deadline);
         timer_.async_wait([self = shared_from_this()](error_code error) {
             if (!error) self->stop(StopReason::timeout);
@@ -110,6 +118,7 @@ private:
         }
     }
 
+    const steady_clock::time_point begin_;
     const ExecSpec& spec_;  // the handler's, which outlives its runs
     JobContext& context_;   // touched only before finish() returns
     StartedProgram program_;
@@ -128,13 +137,14 @@ private:
 asio::awaitable<Outcome> run_program(std::shared_ptr<const Program> program, JobContext& context) {
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     const asio::any_io_executor strand = co_await asio::this_coro::executor;
+    const auto begin = steady_clock::now();
     if (context.stop_reason() != StopReason::none) co_return outcome_of_stop(context.stop_reason(), {});
 
     const UniqueFd input = readable_bytes(job_document(context.job()));
     auto started = start_program(*program, job_environment(program->environment, context.job()), input.get());
     if (!started) co_return Retry{started.error().message, {}};
 
-    const auto execution = std::make_shared<Execution>(strand, program->spec, context, std::move(*started));
+    const auto execution = std::make_shared<Execution>(strand, program->spec, context, std::move(*started), begin);
     execution->start();
     const std::stop_callback on_stop(context.stop_token(), [execution, strand, &context] {
         asio::post(strand, [execution, reason = context.stop_reason()] { execution->stop(reason); });

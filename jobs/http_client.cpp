@@ -145,8 +145,7 @@ asio::awaitable<std::unique_ptr<HttpConnection>> take(
 }  // namespace
 
 HttpClient::HttpClient(HttpClientSettings settings)
-    : settings_(std::move(settings)),
-      connections_(std::make_unique<HttpConnections>(settings_.host_connections, settings_.user_agent)) {}
+    : settings_(std::move(settings)), connections_(std::make_unique<HttpConnections>(settings_)) {}
 
 HttpClient::~HttpClient() = default;
 

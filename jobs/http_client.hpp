@@ -38,6 +38,8 @@ struct HttpFailure {
 struct HttpClientSettings {
     int host_connections = 64;  // at once to one host; further requests wait in line
     std::string user_agent = "task-worker";
+    // One that has had no request for so long is closed, not used: whatever stands between may have forgotten it.
+    std::chrono::milliseconds longest_idle{60'000};
 };
 
 class HttpConnections;
@@ -53,7 +55,7 @@ public:
 
     // Sends a POST and reads the answer: whatever status it has, it is no failure. Redirects are not followed. Of the
     // body no more is kept than matters; an endless one is cut off. A connection that was kept, and turns out to be
-    // closed before a byte of the answer came, is replaced: the request is sent once more.
+    // closed before a byte of the answer came, is replaced: the request is sent again.
     //
     // Thread:       any; many requests may be under way at once.
     // Cancellation: by the token: the connection is closed.

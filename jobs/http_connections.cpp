@@ -1,6 +1,11 @@
 #include "jobs/http_connections.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <exception>
+#include <iterator>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -10,12 +15,20 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-constexpr std::chrono::minutes longest_idle{1};
+// In a thread that has nobody to throw to.
+boost::system::result<std::unique_ptr<HttpConnection>, HttpConnection::Failure> open_connection(
+    const HttpTarget& target, const std::string& user_agent, const std::atomic<bool>& abandoned
+) {
+    try {
+        return HttpConnection::open(target, user_agent, abandoned);
+    } catch (const std::exception& error) {
+        return HttpConnection::Failure{error.what()};
+    }
+}
 
 }  // namespace
 
-HttpConnections::HttpConnections(int most_per_host, std::string user_agent)
-    : most_per_host_(std::max(1, most_per_host)), user_agent_(std::move(user_agent)) {}
+HttpConnections::HttpConnections(HttpClientSettings settings) : settings_(std::move(settings)) {}
 
 HttpConnections::~HttpConnections() {
     is_closing_ = true;
@@ -26,8 +39,16 @@ HttpConnections::~HttpConnections() {
 std::unique_ptr<HttpConnection> HttpConnections::take(
     const std::shared_ptr<const HttpTarget>& target, const std::shared_ptr<HttpCall>& call
 ) {
+    std::vector<std::unique_ptr<HttpConnection>> old;  // closed without the mutex
     const std::lock_guard lock(mutex_);
     Host& host = host_of(*target);
+    const auto is_young = [since = Clock::now() - settings_.longest_idle](const auto& idle) {
+        return idle->idle_since > since;
+    };
+    const auto first_young = std::ranges::find_if(host.idle, is_young);
+    std::move(host.idle.begin(), first_young, std::back_inserter(old));
+    host.idle.erase(host.idle.begin(), first_young);
+    host.open -= static_cast<int>(old.size());
     if (!host.idle.empty()) {
         std::unique_ptr<HttpConnection> last = std::move(host.idle.back());
         host.idle.pop_back();
@@ -76,16 +97,22 @@ HttpConnections::Host& HttpConnections::host_of(const HttpTarget& target) {
 
 // A thread for each that is opened, since opening blocks: they are few, and a host that is silent holds up no other.
 void HttpConnections::open_more(Host& host) {
-    while (host.opening < static_cast<int>(host.line.size()) && host.open < most_per_host_) {
+    const int most = std::max(1, settings_.host_connections);
+    while (host.opening < static_cast<int>(host.line.size()) && host.open < most) {
+        try {
+            std::thread([this, &host] { open(host); }).detach();  // the destructor waits for it
+        } catch (const std::system_error& error) {
+            refuse(host, fmt::format("no thread to open a connection: {}", error.what()));
+            continue;
+        }
         ++host.open;
         ++host.opening;
         ++opening_;
-        std::thread([this, &host] { open(host); }).detach();  // the destructor waits for it
     }
 }
 
 void HttpConnections::open(Host& host) {
-    auto opened = HttpConnection::open(*host.target, user_agent_, is_closing_);
+    auto opened = open_connection(*host.target, settings_.user_agent, is_closing_);
     const std::lock_guard lock(mutex_);
     --host.opening;
     --opening_;
@@ -93,23 +120,23 @@ void HttpConnections::open(Host& host) {
         hand_over(host, std::move(*opened));
     } else {
         --host.open;
-        if (!host.line.empty()) {
-            host.line.front()->error = std::move(opened.error().error);
-            host.line.front()->take_turn();
-            host.line.pop_front();
-        }
+        refuse(host, std::move(opened.error().error));
         open_more(host);
     }
     opened_.notify_all();
+}
+
+void HttpConnections::refuse(Host& host, std::string error) {
+    if (host.line.empty()) return;
+    host.line.front()->error = std::move(error);
+    host.line.front()->take_turn();
+    host.line.pop_front();
 }
 
 void HttpConnections::hand_over(Host& host, std::unique_ptr<HttpConnection> connection) {
     if (host.line.empty()) {
         connection->idle_since = Clock::now();
         host.idle.push_back(std::move(connection));
-        if (host.idle.front()->idle_since + longest_idle > host.idle.back()->idle_since) return;
-        host.idle.erase(host.idle.begin());
-        --host.open;
         return;
     }
     host.line.front()->connection = std::move(connection);

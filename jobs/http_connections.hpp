@@ -4,6 +4,7 @@
 // waits for one.
 
 #include "jobs/http_call.hpp"
+#include "jobs/http_client.hpp"
 #include "jobs/http_connection.hpp"
 
 #include <condition_variable>
@@ -19,7 +20,7 @@ namespace jobs {
 // Thread: any.
 class HttpConnections {
 public:
-    HttpConnections(int most_per_host, std::string user_agent);
+    explicit HttpConnections(HttpClientSettings settings);
     // Waits for those that are being opened, a second or two.
     ~HttpConnections();
     HttpConnections(const HttpConnections&) = delete;
@@ -51,9 +52,9 @@ private:
     void open_more(Host& host);
     void hand_over(Host& host, std::unique_ptr<HttpConnection> connection);
     void open(Host& host);
+    void refuse(Host& host, std::string error);
 
-    const int most_per_host_;
-    const std::string user_agent_;
+    const HttpClientSettings settings_;
     std::mutex mutex_;
     std::condition_variable opened_;
     int opening_ = 0;  // to all hosts

@@ -62,7 +62,7 @@ asio::awaitable<Outcome> run_job(std::shared_ptr<StreamCrew> crew, JobContext& c
             }
             program = std::move(*started);
         }
-        const auto turn = std::make_shared<StreamTurn>(strand, crew->spec(), context, std::move(program));
+        const auto turn = std::make_shared<StreamTurn>(strand, crew->spec(), context, std::move(program), begin);
         {
             const std::stop_callback on_stop(context.stop_token(), [turn, strand, &context] {
                 asio::post(strand, [turn, reason = context.stop_reason()] { turn->stop(reason); });

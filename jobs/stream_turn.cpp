@@ -23,9 +23,11 @@ StreamTurn::StreamTurn(
     const asio::any_io_executor& strand,
     const ExecSpec& spec,
     JobContext& context,
-    std::unique_ptr<StreamProgram> program
+    std::unique_ptr<StreamProgram> program,
+    steady_clock::time_point begin
 )
-    : spec_(spec),
+    : begin_(begin),
+      spec_(spec),
       context_(context),
       program_(std::move(program)),
       out_(
@@ -89,7 +91,7 @@ void StreamTurn::watch_end() {
 void StreamTurn::watch_deadline() {
     const auto deadline = context_.deadline();
     if (!deadline) return;
-    ending_.timeout = std::max(milliseconds(0), std::chrono::ceil<milliseconds>(*deadline - steady_clock::now()));
+    ending_.timeout = std::max(milliseconds(0), std::chrono::ceil<milliseconds>(*deadline - begin_));
     timer_.expires_at(*deadline);
     timer_.async_wait([self = shared_from_this()](error_code error) {
         if (!error) self->stop(StopReason::timeout);

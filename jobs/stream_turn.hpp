@@ -23,11 +23,13 @@ namespace jobs {
 // Everything in here happens on one strand.
 class StreamTurn : public std::enable_shared_from_this<StreamTurn> {
 public:
+    // `begin`: of the attempt.
     StreamTurn(
         const boost::asio::any_io_executor& strand,
         const ExecSpec& spec,
         JobContext& context,
-        std::unique_ptr<StreamProgram> program
+        std::unique_ptr<StreamProgram> program,
+        std::chrono::steady_clock::time_point begin
     );
 
     // Sends the job; returns when it is answered and the program may go on, or when the program has ended.
@@ -55,6 +57,7 @@ private:
     void hang_up(std::string stream);
     void end_program();
 
+    const std::chrono::steady_clock::time_point begin_;
     const ExecSpec& spec_;
     JobContext& context_;  // touched only before finish() returns
     std::unique_ptr<StreamProgram> program_;

@@ -31,13 +31,15 @@ bool is_written_in_config(const Draft& draft, const std::string& key) {
 }
 
 // The secret in a file that a key names, without the line's end that editors add. Empty: none, or reported.
-std::optional<std::string> read_secret(Draft& draft, const std::string& key, const std::string& path) {
+std::optional<std::string> read_secret(
+    Draft& draft, const std::string& key, const std::string& path, const std::string& way_out = {}
+) {
     if (path.empty()) return {};
     const std::filesystem::path whole = std::filesystem::path(draft.loaded.config.folder) / path;
     std::optional<std::string> text = read_text_file(whole.string());
     if (text) text->erase(text->find_last_not_of("\r\n") + 1);
     if (text && !text->empty()) return text;
-    draft.report(key, draft.place_of(key), in_quotes(path) + (text ? " is empty" : " cannot be read"));
+    draft.report(key, draft.place_of(key), in_quotes(path) + (text ? " is empty" : " cannot be read") + way_out);
     return {};
 }
 
@@ -199,7 +201,9 @@ void complete_http(Draft& draft, const std::string& name, HandlerConfig& handler
         http.ca_file = file;
     }
     const std::string key = name + ".secret_file";
-    if (const auto secrets = read_secret(draft, key, handler.secret_file)) {
+    if (const auto secrets = read_secret(
+            draft, key, handler.secret_file, "; make one with: openssl rand -base64 32 >" + handler.secret_file
+        )) {
         auto keys = jobs::read_signing_keys(*secrets);
         if (keys) {
             http.keys = std::move(*keys);

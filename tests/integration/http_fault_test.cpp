@@ -34,6 +34,7 @@ TEST_CASE("http makes a retry of a server that gives no answer, and goes on", "[
         CHECK(http.call(server.url("/status?status=204")) == "complete");
     }
     CHECK(http.counters->answers[0] == rows.size());
+    CHECK(server.requests(9).size() == 9);  // of those without an answer one was sent again: no byte had come
 }
 
 TEST_CASE("http says who refuses a connection, and which name is not known", "[jobs][http]") {
@@ -63,10 +64,12 @@ TEST_CASE("http reads the answer of a server that does not read the whole reques
     HttpServer server;
     HttpRun http;
     HttpSpec spec;
-    spec.url = server.url("/refuse");
     const std::string large = "\"" + std::string(std::size_t{16} << 20U, 'x') + "\"";
-    CHECK(http.call(spec, large) == "retry: HTTP 413 Request Entity Too Large\ntoo much");
-    CHECK(http.call(server.url("/status?status=204")) == "complete");
+    for (const char* path : {"/refuse", "/hasty"}) {
+        spec.url = server.url(path);
+        CHECK(http.call(spec, large) == "retry: HTTP 413 Request Entity Too Large\ntoo much");
+        CHECK(http.call(server.url("/status?status=204")) == "complete");
+    }
 }
 
 TEST_CASE("http ends a call at its deadline, wherever it hangs", "[jobs][http]") {

@@ -130,26 +130,27 @@ TEST_CASE("http keeps a connection, and replaces one that the server has closed 
     CHECK(http.counters->connections == 2);
 }
 
+TEST_CASE("http closes what it kept beside a connection that turned out to be closed", "[jobs][http]") {
+    HttpServer server;
+    HttpRun http;
+    http.call_at_once(server.url("/together?wanted=2"), 2);
+    http.call(server.url("/close-behind"));
+    CHECK(http.call(server.url("/connection")) == "complete 3");
+}
+
+TEST_CASE("http uses no connection that was idle for longer than it may", "[jobs][http]") {
+    HttpServer server;
+    HttpRun http(HttpClientSettings{.host_connections = 1, .longest_idle = 0ms});
+    CHECK(http.call(server.url("/connection")) == "complete 1");
+    CHECK(http.call(server.url("/connection")) == "complete 2");  // the first has left its place to it
+    CHECK(http.counters->connections == 2);
+}
+
 TEST_CASE("http keeps all connections while few calls are made", "[jobs][http]") {
     HttpServer server;
     HttpRun http;
-    HttpSpec spec;
-    spec.url = server.url("/together?wanted=6");
     for (int round = 0; round < 2; ++round) {
-        for (int call = 0; call < 6; ++call) {
-            boost::asio::co_spawn(
-                http.context,
-                [handler = http.handler(spec)]() -> boost::asio::awaitable<void> {
-                    JobContext job(a_job());
-                    co_await handler(job);
-                },
-                [](std::exception_ptr error) {
-                    if (error) std::rethrow_exception(error);
-                }
-            );
-        }
-        http.context.restart();
-        http.context.run_for(20s);
+        http.call_at_once(server.url("/together?wanted=6"), 6);
         for (int call = 0; call < 3; ++call) http.call(server.url("/connection"));
     }
     CHECK(http.counters->answers[2] == 18);

@@ -172,6 +172,18 @@ TEST_CASE("a stream ends a job at its deadline, with everything in the program's
     CHECK(ends(leader));
 }
 
+TEST_CASE("a stream's job that waited for a start says how long it was allowed in all", "[jobs][stream]") {
+    const TemporaryFolder folder;
+    // Two starts come to nothing: the third waits 200 ms.
+    StreamRun stream(
+        "cd " + folder.path() + "; if [ $(ls | wc -l) -lt 2 ]; then : >$$; exit 1; fi; read -r job; exec sleep 3600"
+    );
+    for (int attempt = 0; attempt < 2; ++attempt) stream.run();
+    JobContext job(a_job());
+    job.set_deadline(std::chrono::steady_clock::now() + 1150ms);
+    CHECK_THAT(stream.run_in(job), Catch::StartsWith("retry: timed out after 1"));
+}
+
 TEST_CASE("a stream's log is bounded for each job", "[jobs][stream]") {
     ExecSpec spec = sh("while read -r job; do yes | head -n 100000; echo '{\"done\":true}'; done");
     spec.output_limit = 1000;

@@ -3,55 +3,16 @@
 #include "tests/support/faults_bed.hpp"
 #include "tests/support/own_server.hpp"
 #include "tests/support/skip.hpp"
+#include "tests/support/small_disk.hpp"
 
 #include <fmt/format.h>
 
-#include <sys/mount.h>
-
-#include <cerrno>
 #include <csignal>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <stdexcept>
 #include <string>
 
 using namespace tests;
 using namespace std::chrono_literals;
-namespace fs = std::filesystem;
-
-namespace {
-
-class SmallDisk {
-public:
-    explicit SmallDisk(const std::string& size)
-        : mounted_(mount("tmpfs", folder_.path().c_str(), "tmpfs", 0, ("size=" + size).c_str()) == 0),
-          why_not_(mounted_ ? "" : std::strerror(errno)) {}
-    ~SmallDisk() {
-        if (mounted_) umount2(folder_.path().c_str(), MNT_DETACH);
-    }
-    SmallDisk(const SmallDisk&) = delete;
-    SmallDisk& operator=(const SmallDisk&) = delete;
-
-    const std::string& why_not() const { return why_not_; }
-    fs::path folder() const { return folder_.path(); }
-    void fill() const {
-        std::ofstream ballast(ballast_path(), std::ios::binary);
-        const std::string piece(1 << 16, 'x');
-        while (ballast << piece << std::flush) {
-        }
-    }
-    void clear() const { fs::remove(ballast_path()); }
-
-private:
-    fs::path ballast_path() const { return folder() / "ballast"; }
-
-    TemporaryFolder folder_;
-    bool mounted_;
-    std::string why_not_;
-};
-
-}  // namespace
 
 TEST_CASE("a full disk of the database costs no job", "[scenario][faults]") {
     const SmallDisk disk("200m");

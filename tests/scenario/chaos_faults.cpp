@@ -46,6 +46,11 @@ void ChaosFleet::list_faults() {
         {"black hole", 5, &ChaosFleet::black_hole},
         {"half-open connections", 5, &ChaosFleet::half_open},
     };
+    if (disk_.why_not().empty()) {
+        faults_.push_back({"full disk", 5, &ChaosFleet::fill_disk});
+    } else {
+        fmt::print("chaos: left out: a full disk, since none can be mounted: {}\n", disk_.why_not());
+    }
     if (FakeClock::is_installed())
         faults_.push_back({"stepped clock of the server", 5, &ChaosFleet::step_server_clock});
     if (FakeClock::fits_this_build()) {
@@ -123,6 +128,16 @@ bool ChaosFleet::pause_worker(std::mt19937_64& random) {
 bool ChaosFleet::crash_server(std::mt19937_64& random) {
     server_.stop(OwnServer::Stop::immediate);
     last(random, pick(random, 4) == 0 ? 3000ms : 300ms);
+    server_.start();
+    return true;
+}
+
+// Whether statements are refused or the server gives up is its choice; an operator makes room, and starts it again.
+bool ChaosFleet::fill_disk(std::mt19937_64& random) {
+    disk_.fill();
+    last(random, 3s);
+    disk_.clear();
+    server_.stop(OwnServer::Stop::immediate);
     server_.start();
     return true;
 }

@@ -21,6 +21,7 @@ namespace tests {
 
 namespace {
 
+constexpr const char* disk_size = "6g";       // with what an hour leaves there
 constexpr std::size_t most_descriptors = 35;  // of a worker at rest: connections, timers, no more
 
 // An urgent job says when it has ended.
@@ -35,8 +36,8 @@ constexpr const char* trigger = R"sql(
     for each row when (new.priority = 0) execute function public.tell_probe()
 )sql";
 
-OwnServerSettings server_settings(const FakeClock& clock) {
-    OwnServerSettings settings{.server_settings = {"max_connections=200"}};
+OwnServerSettings server_settings(const FakeClock& clock, const SmallDisk& disk) {
+    OwnServerSettings settings{.server_settings = {"max_connections=200"}, .folder = disk.folder()};
     if (FakeClock::is_installed()) settings.environment = clock.environment();
     return settings;
 }
@@ -44,7 +45,8 @@ OwnServerSettings server_settings(const FakeClock& clock) {
 }  // namespace
 
 ChaosFleet::ChaosFleet()
-    : server_(server_settings(server_clock_)),
+    : disk_(disk_size),
+      server_(server_settings(server_clock_, disk_)),
       pooler_(server_.socket_folder().string()),
       proxies_{FaultProxy(server_.socket()), FaultProxy(pooler_.socket())} {
     server_.migrate();

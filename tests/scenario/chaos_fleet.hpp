@@ -7,6 +7,7 @@
 #include "tests/support/own_server.hpp"
 #include "tests/support/pgbouncer.hpp"
 #include "tests/support/process.hpp"
+#include "tests/support/small_disk.hpp"
 
 #include <array>
 #include <chrono>
@@ -61,6 +62,7 @@ private:
     bool deploy_worker(std::mt19937_64& random);
     bool pause_worker(std::mt19937_64& random);
     bool crash_server(std::mt19937_64& random);
+    bool fill_disk(std::mt19937_64& random);
     bool terminate_backends(std::mt19937_64& random);
     bool cut(std::mt19937_64& random);
     bool black_hole(std::mt19937_64& random);
@@ -72,6 +74,7 @@ private:
     std::string describe(const std::string& job) const;
     FaultProxy& any_proxy(std::mt19937_64& random);
 
+    SmallDisk disk_;  // of the server
     FakeClock server_clock_;
     FakeClock worker_clock_;  // of the last worker
     OwnServer server_;

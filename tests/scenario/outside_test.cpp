@@ -108,14 +108,16 @@ TEST_CASE("what is installed has manual pages and completions, each where it is 
     }
 }
 
-TEST_CASE("a project outside is told which component, or which package, is missing", "[scenario][outside]") {
+TEST_CASE(
+    "a project outside is told which component or package is missing, and of a compiler that is too old",
+    "[scenario][outside]"
+) {
     const Outside outside;
-    const auto configure = [&](const std::string& component, const std::string& absent) {
+    const auto configure = [&](const std::string& component, const std::string& absent, const std::string& first = "") {
         outside.folder.write(
             "CMakeLists.txt",
-            "cmake_minimum_required(VERSION 3.25)\nproject(outside LANGUAGES CXX)\n"
-            "find_package(task-worker REQUIRED COMPONENTS " +
-                component + ")\n"
+            "cmake_minimum_required(VERSION 3.25)\nproject(outside LANGUAGES CXX)\n" + first +
+                "find_package(task-worker REQUIRED COMPONENTS " + component + ")\n"
         );
         std::filesystem::remove_all(outside.build);
         return outside.try_cmake({
@@ -139,6 +141,11 @@ TEST_CASE("a project outside is told which component, or which package, is missi
     INFO(without.errors);
     CHECK(without.code == 1);
     CHECK(without.errors.find("spdlog") != std::string::npos);
+    const Finished old =
+        configure("db", "nothing", "set(CMAKE_CXX_COMPILER_ID GNU)\nset(CMAKE_CXX_COMPILER_VERSION 12.2.0)\n");
+    INFO(old.errors);
+    CHECK(old.code == 1);
+    CHECK(old.errors.find("-DCMAKE_CXX_COMPILER=clang++-19") != std::string::npos);
 }
 
 TEST_CASE("a program outside links the installed package and runs handlers of its own", "[scenario][outside]") {

@@ -7,10 +7,12 @@
 #include "tests/support/exec_run.hpp"
 #include "tests/support/process.hpp"
 
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/json/parse.hpp>
 
 #include <chrono>
+#include <exception>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -65,9 +67,9 @@ private:
 class HttpRun {
 public:
     explicit HttpRun(int host_connections = 64)
-        : client(std::make_shared<jobs::HttpClient>(
-              jobs::HttpClientSettings{.host_connections = host_connections, .user_agent = "task-worker/test"}
-          )) {}
+        : HttpRun(jobs::HttpClientSettings{.host_connections = host_connections, .user_agent = "task-worker/test"}) {}
+    explicit HttpRun(jobs::HttpClientSettings settings)
+        : client(std::make_shared<jobs::HttpClient>(std::move(settings))) {}
 
     std::string run_in(jobs::JobContext& job, jobs::HttpSpec spec) {
         return outcome_text(tests::run(context, [&, handler = handler(std::move(spec))] { return handler(job); }));
@@ -81,6 +83,25 @@ public:
         jobs::HttpSpec spec;
         spec.url = url;
         return call(std::move(spec), args);
+    }
+    // So many, whose outcomes do not matter.
+    void call_at_once(const std::string& url, int calls) {
+        jobs::HttpSpec spec;
+        spec.url = url;
+        for (int call = 0; call < calls; ++call) {
+            boost::asio::co_spawn(
+                context,
+                [handler = handler(spec)]() -> boost::asio::awaitable<void> {
+                    jobs::JobContext job(a_job());
+                    co_await handler(job);
+                },
+                [](std::exception_ptr error) {
+                    if (error) std::rethrow_exception(error);
+                }
+            );
+        }
+        context.restart();
+        context.run_for(std::chrono::seconds(20));
     }
     jobs::Handler handler(jobs::HttpSpec spec) { return make_http_handler(std::move(spec), client, counters); }
 

@@ -3,11 +3,16 @@
 #include "jobs/testing.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/outcome_text.hpp"
+#include "tests/support/process_facts.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+
+#include <unistd.h>
 
 #include <atomic>
+#include <functional>
 #include <future>
 #include <set>
 #include <thread>
@@ -26,8 +31,10 @@ namespace {
 
 using blocking_test::Size;
 
-// Many calls at once, on one event loop; the outcomes in words.
-std::multiset<std::string> call(const Handler& handler, const std::vector<JobContext*>& contexts) {
+// Many calls at once, on one event loop; the outcomes in words. `on_all` is called once all have begun.
+std::multiset<std::string> call(
+    const Handler& handler, const std::vector<JobContext*>& contexts, const std::function<void()>& on_all = [] {}
+) {
     std::multiset<std::string> outcomes;
     boost::asio::io_context loop;
     for (JobContext* context : contexts) {
@@ -39,6 +46,7 @@ std::multiset<std::string> call(const Handler& handler, const std::vector<JobCon
             }
         );
     }
+    boost::asio::post(loop, on_all);
     loop.run_for(std::chrono::seconds(20));
     return outcomes;
 }
@@ -76,22 +84,30 @@ TEST_CASE("BlockingThreads runs so many at once and no more", "[jobs][blocking]"
     BlockingThreads threads(3);
     std::atomic<int> running = 0;
     std::atomic<int> most = 0;
+    std::atomic<bool> all_have_come = false;
     const Handler handler = blocking_handler<Size>(threads, [&](JobContext&, Size) -> Outcome {
         const int now = ++running;
         for (int seen = most; seen < now && !most.compare_exchange_weak(seen, now);) {
         }
-        while (most < 3) std::this_thread::yield();  // until all have come together once
+        while (most < 3 || !all_have_come) std::this_thread::yield();
         --running;
         return Complete{};
     });
-    std::vector<std::unique_ptr<TestContext>> tests;
+    std::vector<std::unique_ptr<TestContext>> all;
     std::vector<JobContext*> contexts;
     for (int n = 0; n < 50; ++n) {
-        tests.push_back(std::make_unique<TestContext>(boost::json::object{{"n", n}}));
-        contexts.push_back(&tests.back()->context());
+        all.push_back(std::make_unique<TestContext>(boost::json::object{{"n", n}}));
+        contexts.push_back(&all.back()->context());
     }
-    CHECK(call(handler, contexts).count("complete") == 50);
+    const std::size_t before = tests::threads_of(::getpid());
+    std::size_t during = 0;
+    const auto on_all = [&] {
+        during = tests::threads_of(::getpid());
+        all_have_come = true;
+    };
+    CHECK(call(handler, contexts, on_all).count("complete") == 50);
     CHECK(most == 3);
+    CHECK(during == before + 3);
 }
 
 TEST_CASE("a job that is stopped while it waits for a thread does not start", "[jobs][blocking]") {

@@ -63,8 +63,8 @@ TEST_CASE("load_config reports each wrong thing with its place and the way out",
         {{.yaml = "handlers: {x: {exec: [a], ca_file: f}}"},
          "config.yml:1: handlers.x.ca_file: belongs to http handlers"},
         {{.yaml = "handlers: {x: {http: 'http://h/', ca_file: f}}"}, "handlers.x.ca_file: \"f\" cannot be read"},
-        {{.yaml = "handlers: {x: {http: 'http://h/', secret_file: f}}"}, "handlers.x.secret_file: \"f\" cannot be read"
-        },
+        {{.yaml = "handlers: {x: {http: 'http://h/', secret_file: f}}"},
+         "handlers.x.secret_file: \"f\" cannot be read; make one with: openssl rand -base64 32 >f"},
         {{.yaml = "handlers: {x: {http: 'http://h/', secret_file: config.yml}}"},
          "handlers.x.secret_file: \"config.yml\", line 1 is not a secret: give base64 of 24 to 64 random bytes"},
         {{.yaml = "handlers: {x: {exec: [a], mode: steam}}"}, "handlers.x.mode: \"steam\" is not one of process, stream"
