@@ -49,7 +49,7 @@ struct Turn {
 
     // Reads what is there. Empty: there will be more.
     std::optional<End> read(HttpConnection& connection) {
-        static thread_local std::array<char, 16 * 1024> buffer;
+        static thread_local std::array<char, std::size_t{16} * 1024> buffer;
         while (true) {
             const auto got = connection.receive(buffer);
             if (!got) return fail(got.error().error);
@@ -170,7 +170,10 @@ asio::awaitable<boost::system::result<HttpExchange, HttpFailure>> HttpClient::po
     const std::string message = message_of(request, settings_.user_agent);
     while (true) {
         auto connection = co_await take(*connections_, request.target, call);
-        if (!connection) co_return call->error ? failure(*call->error) : over();
+        if (!connection) {
+            const std::optional<std::string>& error = call->error;
+            co_return error ? failure(*error) : over();
+        }
         Lent lent(*connections_, *request.target, std::move(connection));
         const bool was_used = std::exchange(lent->was_used, true);
         HttpReader reader(request.result_limit);

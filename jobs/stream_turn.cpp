@@ -61,7 +61,10 @@ void StreamTurn::begin() {
     out_.start(std::move(program_->started.out), shared_from_this());
     err_.start(std::move(program_->started.err), shared_from_this());
     has_job_ = program_->is_fresh;
-    if (!has_job_ && !is_in_step()) return end_program();
+    if (!has_job_ && !is_in_step()) {
+        end_program();
+        return;
+    }
     has_job_ = true;
     if (spec_.cpu) program_->started.process.allow_cpu(*spec_.cpu);
     watch_deadline();
@@ -82,7 +85,10 @@ void StreamTurn::watch_end() {
     ended_.async_wait(asio::posix::stream_descriptor::wait_read, [self = shared_from_this()](error_code error) {
         if (error || self->over_) return;
         // Asio may report the readiness of a closed descriptor that had the same number.
-        if (!self->program_->started.process.has_ended()) return self->watch_end();
+        if (!self->program_->started.process.has_ended()) {
+            self->watch_end();
+            return;
+        }
         self->has_ended_ = true;
         self->changed_.cancel();
     });
@@ -116,7 +122,8 @@ void StreamTurn::send() {
             );
             return;
         } else if (errno != EINTR) {
-            return hang_up("standard input");
+            hang_up("standard input");
+            return;
         }
     }
 }

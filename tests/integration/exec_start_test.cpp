@@ -109,6 +109,9 @@ TEST_CASE("exec says why a program cannot be started, and retries", "[jobs][exec
     CHECK(run_program(lost) == "retry: cannot run " + lost + ": the interpreter it names does not exist");
     program_file(folder, "found", "#!/bin/sh\nexit 0\n");
     CHECK(run_program("found") == "complete");
+    spec.env["PATH"] = fs::relative(folder.path());
+    CHECK(run_program("found").starts_with("retry: cannot run found: no executable file of that name in PATH"));
+    spec.env["PATH"] = folder.path();
     spec.cwd = "/no/such/folder";
     CHECK(
         run_program("found") ==

@@ -109,6 +109,13 @@ TEST_CASE("http's deadline holds for calls that wait for a connection", "[jobs][
     CHECK(late == 3);
 }
 
+TEST_CASE("http opens another connection for who waits when one breaks", "[jobs][http]") {
+    HttpServer server;
+    HttpRun http(1);
+    http.call_at_once(server.url("/nothing"), 3);
+    CHECK(http.counters->answers[0] == 3);
+}
+
 TEST_CASE("http closes the connection of a job that is stopped on another thread", "[jobs][http]") {
     struct Row {
         StopReason reason;

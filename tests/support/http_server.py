@@ -45,9 +45,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         url = urllib.parse.urlsplit(self.path)
         self.query = dict(urllib.parse.parse_qsl(url.query))
-        if url.path == "/hasty":  # before it has read the body, which it takes for the next request then
-            return self.answer(413, "too much")
-        if url.path == "/refuse":  # the same, and closes
+        if url.path == "/hasty":  # before it has read the body, which it still waits for
+            self.answer(413, "too much")
+            self.rfile.read(int(self.headers["Content-Length"]))
+            return
+        if url.path == "/refuse":  # before it has read the body, and closes
             self.close_connection = True
             return self.answer(413, "too much")
         self.given = self.rfile.read(int(self.headers["Content-Length"])).decode()
