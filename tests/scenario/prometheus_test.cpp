@@ -1,7 +1,8 @@
-// A real Prometheus on a worker under load: what the alert rules ask for is there.
+// A real Prometheus on a worker under load: what alert rules and dashboards ask for is there.
 
 #include "tests/support/alert_rules.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/dashboards.hpp"
 #include "tests/support/promql.hpp"
 #include "tests/support/watched_worker.hpp"
 
@@ -49,4 +50,26 @@ TEST_CASE("every alert of a worker under load is evaluated, on data", "[scenario
 
     watched.worker().signal(SIGKILL);
     prometheus.await(alerts("alertname=\"TaskWorkerNoWorker\", job=\"task-worker\", alertstate=\"pending\""));
+}
+
+TEST_CASE("every panel of the dashboards shows data of a worker under load", "[scenario][dashboards][prometheus]") {
+    WatchedWorker watched;
+    const Prometheus& prometheus = watched.prometheus();
+    int panels = 0;
+    for (const Dashboard& dashboard : read_dashboards()) {
+        for (const DashboardPanel& panel : dashboard.panels) {
+            for (const std::string& expression : panel.expressions) {
+                INFO(dashboard.file << ": " << panel.title << ": " << expression);
+                CHECK(prometheus.count(expression) > 0);
+                for (const Selector& selector : selectors_of(expression)) {
+                    INFO(selector.text);
+                    CHECK(prometheus.count(selector.text) > 0);
+                }
+            }
+            panels += panel.is_row() ? 0 : 1;
+        }
+        for (const std::string& series : dashboard.variable_series) CHECK(prometheus.count(series) > 0);
+        for (const std::string& expression : dashboard.annotations) CHECK_NOTHROW(prometheus.query(expression));
+    }
+    CHECK(panels > 40);
 }

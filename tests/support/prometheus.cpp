@@ -9,6 +9,7 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <regex>
@@ -91,7 +92,11 @@ json::value Prometheus::query(const std::string& expression) const {
 
 std::size_t Prometheus::count(const std::string& expression) const {
     const json::value data = query(expression);
-    return data.at("resultType") == "scalar" ? 1 : data.at("result").as_array().size();
+    const json::value& result = data.at("result");
+    if (data.at("resultType") == "scalar") return 1;
+    return static_cast<std::size_t>(std::ranges::count_if(result.as_array(), [](const json::value& series) {
+        return series.at("value").at(1) != "NaN";
+    }));
 }
 
 void Prometheus::await(const std::string& expression) const {

@@ -22,7 +22,7 @@ public:
     // What its API answers to an expression, asked of now: `data` of the answer. Throws: std::runtime_error with its
     // error.
     boost::json::value query(const std::string& expression) const;
-    // How many series the answer has; a scalar is one.
+    // How many series the answer has whose value is a number; a scalar is one.
     std::size_t count(const std::string& expression) const;
     // Returns once the expression answers with series. Throws: std::runtime_error after a minute.
     void await(const std::string& expression) const;

@@ -61,6 +61,10 @@ std::map<std::string, std::set<std::string>> exported_series() {
     return series;
 }
 
+std::string family_of(const std::string& series) {
+    return std::regex_replace(series, std::regex("_(bucket|sum|count)$"), "");
+}
+
 std::string foreign_names(const std::string& expression) {
     static const std::map<std::string, std::set<std::string>> exported = exported_series();
     std::string foreign;

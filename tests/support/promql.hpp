@@ -26,6 +26,9 @@ std::vector<std::string> grouping_labels(const std::string& expression);
 // The families of tests/golden/metrics.txt by the names of their series (a histogram has three), each with its labels.
 std::map<std::string, std::set<std::string>> exported_series();
 
+// The family of a series: a histogram's without _bucket, _sum or _count.
+std::string family_of(const std::string& series);
+
 // Empty when the expression names nothing but what is exported; else what it names.
 std::string foreign_names(const std::string& expression);
 
