@@ -31,10 +31,10 @@ class Worker:
     """Ready to claim when the constructor returns. `settings` are further lines of config.yml."""
 
     def __init__(self, program, folder, url, settings="", environment=None):
-        self._address = f"127.0.0.1:{_free_port()}"
+        self.address = f"127.0.0.1:{_free_port()}"
         config = os.path.join(folder, "config.yml")
         with open(config, "w") as file:
-            file.write(f'database:\n  url: "{url}"\nhttp:\n  listen: "{self._address}"\nqueues:\n  default: {{}}\n')
+            file.write(f'database:\n  url: "{url}"\nhttp:\n  listen: "{self.address}"\nqueues:\n  default: {{}}\n')
             file.write(settings)
         self._log = open(os.path.join(folder, "worker.log"), "w+")
         self._process = subprocess.Popen(
@@ -56,7 +56,7 @@ class Worker:
         raise RuntimeError(f"the worker did not start:\n{self.log()}")
 
     def _get(self, path):
-        with urllib.request.urlopen(f"http://{self._address}{path}", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://{self.address}{path}", timeout=10) as answer:
             return answer.read().decode()
 
     def metrics(self):
