@@ -40,7 +40,7 @@ const db::Statement read_depth_sql{"read_depth", R"sql(
         select queue_id, sum(jobs) as jobs, min(oldest) as oldest, bool_or(more) as more from line group by queue_id
     ),
     waiting as materialized (
-        select queue_id, pending
+        select queue_id, state, pending
         from task_queue.bundles
         where state in (0, 3)
         order by run_at
@@ -54,7 +54,8 @@ const db::Statement read_depth_sql{"read_depth", R"sql(
         limit $5::integer
     )
     select q.id, coalesce(lines.jobs, 0)::bigint,
-        coalesce((select sum(task_queue.count_jobs(pending)) from waiting where queue_id = q.id), 0)::bigint,
+        coalesce((select sum(task_queue.count_jobs(pending)) from waiting where queue_id = q.id and state = 0), 0)::bigint,
+        coalesce((select sum(task_queue.count_jobs(pending)) from waiting where queue_id = q.id and state = 3), 0)::bigint,
         coalesce((select sum(task_queue.count_jobs(pending)) from running where queue_id = q.id), 0)::bigint,
         coalesce(lines.more, false) or (select count(*) from waiting) = $5::integer
             or (select count(*) from running) = $5::integer,
@@ -84,11 +85,12 @@ boost::asio::awaitable<std::vector<QueueDepth>> read_depth(
             .queue = row.get<QueueId>(0),
             .available = row.get<std::int64_t>(1),
             .scheduled = row.get<std::int64_t>(2),
-            .running = row.get<std::int64_t>(3),
-            .bounded = row.get<bool>(4),
+            .retryable = row.get<std::int64_t>(3),
+            .running = row.get<std::int64_t>(4),
+            .bounded = row.get<bool>(5),
             .oldest = {},
         };
-        if (!row.is_null(5)) depth.oldest = std::chrono::milliseconds(row.get<std::int64_t>(5));
+        if (!row.is_null(6)) depth.oldest = std::chrono::milliseconds(row.get<std::int64_t>(6));
         return depth;
     });
 }

@@ -19,7 +19,8 @@ namespace queue {
 struct QueueDepth {
     QueueId queue{};
     std::int64_t available = 0;  // jobs, suspects included
-    std::int64_t scheduled = 0;  // retryable ones included
+    std::int64_t scheduled = 0;
+    std::int64_t retryable = 0;
     std::int64_t running = 0;
     bool bounded = false;                               // there is more than what was counted
     std::optional<std::chrono::milliseconds> oldest{};  // how long the first of the line has been due; empty: no line

@@ -92,10 +92,17 @@ asio::awaitable<void> Maintenance::measure() {
     std::vector<QueueDepth> depths;
     measured_empty_ = true;
     for (const queue::QueueDepth& depth : std::get<1>(answers)) {
-        measured_empty_ = measured_empty_ && depth.available + depth.scheduled + depth.running == 0;
+        measured_empty_ = measured_empty_ && depth.available + depth.scheduled + depth.retryable + depth.running == 0;
         const auto queue = std::ranges::find(queues, depth.queue, &queue::Queue::id);
         if (queue == queues.end()) continue;
-        depths.push_back({queue->name, depth.scheduled, depth.available, depth.running, 0, depth.oldest.value_or(0ms)});
+        depths.push_back({
+            .queue = queue->name,
+            .scheduled = depth.scheduled,
+            .available = depth.available,
+            .running = depth.running,
+            .retryable = depth.retryable,
+            .oldest_ready = depth.oldest.value_or(0ms),
+        });
     }
     metrics_.set_queues(std::move(depths));
     co_await measure_batches(session);

@@ -235,6 +235,7 @@ TEST_CASE("read_depth counts jobs by queue, up to a bound", "[queue][depth][db]"
     queue.add_row({.jobs = 2, .priority = 0});
     queue.add_row({.state = 4, .rescues = 2});
     queue.add_rows({.rows = 2, .jobs = 5, .state = 0, .run_at = "now() + interval '1 h'"});
+    queue.add_row({.jobs = 6, .state = 3, .run_at = "now() + interval '2 h'"});
     queue.add_row({.jobs = 7, .priority = 9});
     const WorkerId worker = queue.add_worker();
     queue.claim(worker, 4, 9);
@@ -243,6 +244,7 @@ TEST_CASE("read_depth counts jobs by queue, up to a bound", "[queue][depth][db]"
     REQUIRE(depths.size() == 2);
     CHECK(depths[0].available == 6);
     CHECK(depths[0].scheduled == 10);
+    CHECK(depths[0].retryable == 6);
     CHECK(depths[0].running == 4);
     CHECK_FALSE(depths[0].bounded);
     REQUIRE(depths[0].oldest);
@@ -252,6 +254,7 @@ TEST_CASE("read_depth counts jobs by queue, up to a bound", "[queue][depth][db]"
     CHECK_FALSE(depths[1].oldest);
     depths = queue.call(read_depth(queue.session, lanes, 1));
     CHECK(depths[0].scheduled == 5);
+    CHECK(depths[0].retryable == 0);
     CHECK(depths[0].bounded);
 }
 

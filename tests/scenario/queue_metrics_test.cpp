@@ -12,13 +12,16 @@ using namespace tests;
 
 namespace {
 
-// Five jobs stand in a queue that is paused.
+// Five jobs stand in a queue that is paused, and one is to be retried.
 constexpr const char* a_line = R"sql(
     insert into task_queue.queues (name, paused) values ('mail', true);
     select count(*) from task_queue.enqueue_many('echo', array_fill('{}'::json, array[5]), queue => 'mail');
+    select task_queue.enqueue('echo', queue => 'mail', delay => '1 hour');
+    update task_queue.bundles set state = 3 where state = 0;
 )sql";
 
 const std::string depth = "queue_depth{queue=\"mail\",state=\"available\"}";
+const std::string retryable = "queue_depth{queue=\"mail\",state=\"retryable\"}";
 const std::string oldest = "queue_oldest_ready_seconds{queue=\"mail\"}";
 
 bool tells_of_queues(const WorkerProcess& worker) {
@@ -31,7 +34,9 @@ TEST_CASE("one worker of the fleet tells of the queues, and the next one when it
     const TestDatabase database;
     database.psql(a_line);
     WorkerProcess first(database.url());
-    const auto told = [](const Scrape& scrape) { return scrape[depth] == 5 && scrape[oldest] > 0; };
+    const auto told = [](const Scrape& scrape) {
+        return scrape[depth] == 5 && scrape[retryable] == 1 && scrape[oldest] > 0;
+    };
     await_scrape(first, told);
     WorkerProcess second(database.url());
     for (int i = 0; i < 50; ++i) CHECK_FALSE(tells_of_queues(second));

@@ -49,19 +49,20 @@ asio::awaitable<int> list(db::Session& session, const Global& global) {
     for (const queue::Queue& one : queues) {
         const auto found = std::ranges::find(depths, one.id, &queue::QueueDepth::queue);
         const queue::QueueDepth depth = found == depths.end() ? queue::QueueDepth{} : *found;
+        const std::int64_t later = depth.scheduled + depth.retryable;
         const auto count = [&](std::int64_t jobs) { return std::to_string(jobs) + (depth.bounded ? "+" : ""); };
         std::optional<std::int64_t> oldest;
         if (depth.oldest && depth.available > 0) oldest = depth.oldest->count() / 1000;
         JsonObject object;
         object.add("name", one.name).add("paused", one.paused).add("concurrency", one.concurrency);
-        object.add("available", depth.available).add("scheduled", depth.scheduled).add("running", depth.running);
+        object.add("available", depth.available).add("scheduled", later).add("running", depth.running);
         objects.push_back(object.add("oldest_seconds", oldest).text());
         rows.push_back(
             {one.name,
              one.paused ? "paused" : "open",
              one.concurrency ? std::to_string(*one.concurrency) : "-",
              count(depth.available),
-             count(depth.scheduled),
+             count(later),
              count(depth.running),
              oldest ? show_span(*depth.oldest) : "-"}
         );
