@@ -19,6 +19,10 @@ constexpr std::uint32_t most_header_bytes = 64 * 1024;
 // So much more of an error's body is read than is kept, which costs less than another connection.
 constexpr std::size_t most_dropped = std::size_t{64} * 1024;
 
+std::string too_wordy() {
+    return fmt::format("its headers are over {} bytes", most_header_bytes);
+}
+
 std::string to_string(boost::beast::string_view text) {
     return {text.data(), text.size()};
 }
@@ -35,6 +39,7 @@ public:
 
     HttpAnswer answer;
     bool is_cut = false;
+    std::size_t dropped = 0;  // bytes of the body that were not kept
 
 private:
     using Text = boost::beast::string_view;
@@ -61,15 +66,14 @@ private:
         const std::size_t taken =
             std::min(body.size(), jobs::body_limit(answer.status, result_limit_) - answer.body.size());
         answer.body.append(body.data(), taken);
-        dropped_ += body.size() - taken;
-        answer.is_cut = dropped_ > 0;
-        is_cut = dropped_ > (answer.status / 100 == 2 ? 0 : most_dropped);
+        dropped += body.size() - taken;
+        answer.is_cut = dropped > 0;
+        is_cut = dropped > (answer.status / 100 == 2 ? 0 : most_dropped);
         if (is_cut) error = http::error::body_limit;
         return body.size();
     }
 
     const std::size_t result_limit_;
-    std::size_t dropped_ = 0;  // bytes of the body that were not kept
 };
 
 HttpReader::HttpReader(std::size_t result_limit)
@@ -78,6 +82,7 @@ HttpReader::HttpReader(std::size_t result_limit)
 HttpReader::~HttpReader() = default;
 
 HttpReader::State HttpReader::put(std::string_view bytes) {
+    received_ += bytes.size();
     if (rest_.empty()) return look(bytes);
     rest_ += bytes;
     const std::string whole = std::exchange(rest_, {});
@@ -91,7 +96,7 @@ HttpReader::State HttpReader::look(std::string_view bytes) {
         if (parser_->is_cut) return State::cut;
         if (error && error != http::error::need_more) {
             return fail(
-                error == http::error::header_limit ? fmt::format("its headers are over {} bytes", most_header_bytes)
+                error == http::error::header_limit ? too_wordy()
                                                    : fmt::format("its answer is not HTTP/1.1: {}", error.message())
             );
         }
@@ -99,9 +104,16 @@ HttpReader::State HttpReader::look(std::string_view bytes) {
             parser_ = std::make_unique<Parser>(result_limit_);
             if (!bytes.empty()) continue;
         }
+        if (!parser_->is_done() && is_too_wordy()) return fail(too_wordy());
         rest_ = bytes;
         return parser_->is_done() ? State::done : State::more;
     }
+}
+
+// Announcements without end, or what stands between the pieces of a body.
+bool HttpReader::is_too_wordy() const {
+    const std::size_t body = parser_->answer.body.size() + parser_->dropped;
+    return received_ - body > most_header_bytes + 8 * body;
 }
 
 HttpReader::State HttpReader::put_end() {

@@ -26,7 +26,8 @@ public:
     HttpReader(const HttpReader&) = delete;
     HttpReader& operator=(const HttpReader&) = delete;
 
-    // What the connection gave next. Answers that announce another are passed over.
+    // What the connection gave next. Answers that announce another are passed over. All that is no body may have 64
+    // KiB, and eight times what the body has.
     State put(std::string_view bytes);
     // The connection has ended.
     State put_end();
@@ -40,11 +41,13 @@ public:
 private:
     class Parser;
     State look(std::string_view bytes);
+    bool is_too_wordy() const;
     State fail(std::string error);
 
     const std::size_t result_limit_;
     std::unique_ptr<Parser> parser_;
-    std::string rest_;  // that the parser could make nothing of yet
+    std::string rest_;          // that the parser could make nothing of yet
+    std::size_t received_ = 0;  // bytes
     std::string error_;
 };
 

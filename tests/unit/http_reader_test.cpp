@@ -12,6 +12,14 @@ namespace {
 
 constexpr std::size_t result_limit = 100;  // 1,424 bytes of a result's body are kept
 
+const std::string too_wordy = "its headers are over 65536 bytes";
+
+std::string repeated(const std::string& text, int times) {
+    std::string all;
+    while (times-- > 0) all += text;
+    return all;
+}
+
 // What comes of a connection that gives these bytes, in pieces of so many, and ends.
 std::string read_in_pieces(const std::string& bytes, std::size_t size) {
     HttpReader reader(result_limit);
@@ -43,6 +51,9 @@ TEST_CASE("an answer is read in whatever pieces it comes", "[jobs][http]") {
     const std::string ok = "HTTP/1.1 200 OK\r\n";
     const auto row = GENERATE_COPY(values<Row>({
         {"with a length", ok + "Content-Length: 4\r\n\r\nfine", "200 OK: fine"},
+        {"with long headers",
+         ok + "X: " + std::string(40'000, 'x') + "\r\nContent-Length: 4\r\n\r\nfine",
+         "200 OK: fine"},
         {"in chunks",
          ok + "Transfer-Encoding: chunked\r\n\r\n2\r\nfi\r\n2;x=y\r\nne\r\n0\r\nT: x\r\n\r\n",
          "200 OK: fine"},
@@ -75,7 +86,16 @@ TEST_CASE("an answer is read in whatever pieces it comes", "[jobs][http]") {
         {"an announcement only", "HTTP/1.1 102 Processing\r\n\r\n", "the connection was closed without an answer"},
         {"no HTTP", std::string("\0\xFF no answer\r\n\r\n", 16), "its answer is not HTTP/1.1: bad version"},
         {"no status", "HTTP/1.1 many\r\n\r\n", "its answer is not HTTP/1.1: bad status"},
-        {"headers without end", ok + "X: " + std::string(70'000, 'x'), "its headers are over 65536 bytes"},
+        {"in pieces of a letter",
+         ok + "Transfer-Encoding: chunked\r\n\r\n" + repeated("1\r\nx\r\n", 40) + "0\r\n\r\n",
+         "200 OK: " + std::string(40, 'x')},
+        {"announcements without end", repeated("HTTP/1.1 102 Processing\r\n\r\n", 3000), too_wordy},
+        {"a piece that never begins", ok + "Transfer-Encoding: chunked\r\n\r\n1;" + std::string(70'000, 'x'), too_wordy
+        },
+        {"more between the pieces than in them",
+         ok + "Transfer-Encoding: chunked\r\n\r\n" + repeated("1;" + std::string(1000, 'x') + "\r\nx\r\n", 100),
+         too_wordy},
+        {"headers without end", ok + "X: " + std::string(70'000, 'x'), too_wordy},
     }));
     const std::size_t size = GENERATE(as<std::size_t>(), 1, 7, 1'000'000);
     INFO(row.rule);
