@@ -147,8 +147,6 @@ void Maintenance::change_lead(bool leads) {
     } else {
         metrics_.set_queues({});
         metrics_.set_batches({});
-        const std::lock_guard lock(batches_mutex_);
-        batches_.reset();
         metrics_.set_budget({});
     }
 }

@@ -43,6 +43,7 @@ Process::Process(const RunRequest& request)
       self_(describe_self(config_, registry_.names())),
       control_(control_context_.get_executor(), config_, engine_, self_, hooks()),
       maintenance_(main_.get_executor(), pool_, config_, engine_, metrics_, [this] { return control_.worker(); }),
+      overview_(main_.get_executor(), pool_),
       changed_(control_context_.get_executor()),
       stopping_(config_.shutdown) {}
 
@@ -75,6 +76,7 @@ EndpointCallbacks Process::endpoint_callbacks() {
         return {true, {}};
     };
     callbacks.status = [this] {
+        engine_.count_ended();
         return status_json({
             .worker = control_.worker(),
             .self = self_,
@@ -84,7 +86,8 @@ EndpointCallbacks Process::endpoint_callbacks() {
             .listening = control_.is_listening(),
             .stopping = stop_asked_.load(),
             .heartbeat_age = control_.heartbeat_age(),
-            .batches = maintenance_.batches(),
+            .ended = metrics_.attempts_ended(),
+            .fleet = overview_.ask(),
         });
     };
     return callbacks;
@@ -139,6 +142,7 @@ asio::awaitable<void> Process::supervise() {
         spawn(control_context_, control_.listen());
         spawn(control_context_, control_.watch_deadlines());
         spawn(main_, maintenance_.run());
+        spawn(main_, overview_.run());
         spawn(main_, [](Engine& engine, queue::WorkerId worker, std::atomic<bool>& done) -> asio::awaitable<void> {
             co_await engine.run(worker);
             done = true;

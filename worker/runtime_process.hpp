@@ -12,6 +12,7 @@
 #include "worker/logging.hpp"
 #include "worker/maintenance.hpp"
 #include "worker/metrics.hpp"
+#include "worker/overview.hpp"
 #include "worker/runtime.hpp"
 #include "worker/startup.hpp"
 #include "worker/stop_signals.hpp"
@@ -82,6 +83,7 @@ private:
     const queue::NewWorker self_;
     Control control_;
     Maintenance maintenance_;
+    Overview overview_;
     Wakeup changed_;
     Stopping stopping_;  // only on the control thread
     std::optional<Endpoints> endpoints_;

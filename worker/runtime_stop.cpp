@@ -50,6 +50,7 @@ asio::awaitable<void> Process::stop() {
     if (started_) {
         co_await wait_for_engine();
         maintenance_.stop();
+        overview_.stop();
         control_.stop();
         for (const std::string& name : registry_.names()) {
             if (const auto& close = registry_.find(name)->close) spawn(main_, close());

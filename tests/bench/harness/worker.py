@@ -37,6 +37,7 @@ class Worker:
             file.write(f'database:\n  url: "{url}"\nhttp:\n  listen: "{self.address}"\nqueues:\n  default: {{}}\n')
             file.write(settings)
         self._log = open(os.path.join(folder, "worker.log"), "w+")
+        self.started_at = time.time()
         self._process = subprocess.Popen(
             owned([program, "run", "--config", config]), stdout=self._log, stderr=self._log,
             env=_environment() | (environment or {}),
@@ -65,6 +66,9 @@ class Worker:
             sample: float(value)
             for sample, value in re.findall(r"^([^#\s]\S*(?:\{[^}]*\})?) (\S+)$", self._get("/metrics"), re.MULTILINE)
         }
+
+    def threads(self):
+        return os.listdir(f"/proc/{self.pid}/task")
 
     def log(self):
         self._log.flush()
