@@ -65,7 +65,7 @@ asio::awaitable<bool> wait_for_database(db::Pool& pool, const std::atomic<bool>&
                     "; check database.url (DATABASE_URL) and that the server runs"
             );
         }
-        log_once(trouble, LogLevel::warn, "waiting for the database", {{"error", failure->what()}});
+        log_once(trouble, Component::worker, LogLevel::warn, "waiting for the database", {{"error", failure->what()}});
         timer.expires_after(pause);
         co_await timer.async_wait(asio::use_awaitable);
         pause = std::min<std::chrono::milliseconds>(pause * 2, 2s);
@@ -92,7 +92,7 @@ asio::awaitable<void> migrate(const Config& config) {
     const auto hooks = std::make_shared<const db::Hooks>(database_log(config.database));
     db::Session session(co_await db::Connection::open(co_await asio::this_coro::executor, std::move(settings), hooks));
     co_await db::migrate_up(session, {}, [](const db::Migration& migration) {
-        log(LogLevel::info, "migrating", {{"migration", migration.name}});
+        log(Component::worker, LogLevel::info, "migrating", {{"migration", migration.name}});
     });
 }
 
@@ -130,7 +130,9 @@ asio::awaitable<db::Budget> wait_for_budget(
             all_beat = all_beat && seen->second != worker.beat;
         }
         if (all_beat || now > until) co_return budget;
-        if (first) log(LogLevel::info, "over the connection budget: making sure that the other workers live");
+        if (first)
+            log(Component::worker, LogLevel::info, "over the connection budget: making sure that the other workers live"
+            );
         const std::vector<queue::SeenBeat> silent = watchman.observe(beats, now);
         if (!silent.empty()) co_await queue::declare_dead(session, silent);
         timer.expires_after(std::min<std::chrono::milliseconds>(lease / 8, 1s));
@@ -198,7 +200,8 @@ asio::awaitable<queue::WorkerId> start_up(
     std::optional<queue::WorkerId> registered;
     try {
         const bool is_pooled = co_await wait_for_database(pool, stopping);
-        if (is_pooled && config.database.connection.pooler == db::Pooler::none) log(LogLevel::warn, pooler_trouble());
+        if (is_pooled && config.database.connection.pooler == db::Pooler::none)
+            log(Component::worker, LogLevel::warn, pooler_trouble());
         if (config.migrate_on_start) co_await migrate(config);
         db::Session session = co_await pool.checkout();
         const db::SchemaState state = co_await db::read_schema_state(session);
@@ -207,7 +210,7 @@ asio::awaitable<queue::WorkerId> start_up(
         const db::Budget budget = co_await wait_for_budget(session, config, *registered, stopping);
         if (budget.fits()) co_return *registered;
         if (config.database.budget == BudgetMode::warn) {
-            log(LogLevel::warn, db::verdict(budget));
+            log(Component::worker, LogLevel::warn, db::verdict(budget));
             co_return *registered;
         }
         co_await queue::retire_worker(session, *registered);

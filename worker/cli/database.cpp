@@ -92,7 +92,9 @@ LoadedConfig load(const Global& global) {
 }
 
 int with_session(const Config& config, Visit visit, const SessionFunction& function) {
-    set_up_logging(config.log);
+    LogConfig log = config.log;
+    log.file.clear();  // that is the worker's
+    set_up_logging(log);
     std::exception_ptr failure;
     int code = exit_ok;
     asio::io_context context(1);
