@@ -1,8 +1,8 @@
 # Compiles files into a target: each function's script writes them as C++.
 
-# embed(<target> <what> <folder> <files>...): cmake/write_<what>.cmake makes embedded_<what>.cpp of the folder.
+# embed(<target> <what> <folder> <files>...): cmake/write_<what>.cmake makes written_<what>.cpp of the folder.
 function(embed target what folder)
-    set(output ${CMAKE_CURRENT_BINARY_DIR}/embedded_${what}.cpp)
+    set(output ${CMAKE_CURRENT_BINARY_DIR}/written_${what}.cpp)
     set(script ${CMAKE_CURRENT_SOURCE_DIR}/cmake/write_${what}.cmake)
     add_custom_command(
         OUTPUT ${output}

@@ -120,7 +120,12 @@ private:
             tcp::socket socket = co_await acceptor_.async_accept(asio::redirect_error(asio::use_awaitable, error));
             if (closing_) break;
             if (error) {  // no descriptors left, most likely: they come back
-                log_once(accept_failures_, LogLevel::warn, "cannot accept a connection: " + error.message());
+                log_once(
+                    accept_failures_,
+                    Component::endpoints,
+                    LogLevel::warn,
+                    "cannot accept a connection: " + error.message()
+                );
                 asio::steady_timer timer(strand_, std::chrono::milliseconds(100));
                 co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, error));
                 continue;

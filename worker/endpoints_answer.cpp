@@ -66,7 +66,8 @@ Answer answer(const EndpointCallbacks& callbacks, std::string_view method, std::
         try {
             return route.answer(callbacks);
         } catch (const std::exception& error) {
-            log(LogLevel::error, "an endpoint failed", {{"path", path}, {"error", error.what()}});
+            const Fields fields{{"path", path}, {"error", error.what()}};
+            log_limited(Component::endpoints, LogLevel::error, "an endpoint failed", fields, std::string(path));
             return {.status = 500, .body = "the answer could not be made; the log says why\n"};
         }
     }

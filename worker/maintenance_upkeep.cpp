@@ -41,7 +41,13 @@ asio::awaitable<void> Maintenance::keep_history() {
         reader = error.what();
     }
     if (!reader.empty()) {
-        log_once(history_, LogLevel::warn, "the history is being read: its partitions wait", {{"error", reader}});
+        log_once(
+            history_,
+            Component::maintenance,
+            LogLevel::warn,
+            "the history is being read: its partitions wait",
+            {{"error", reader}}
+        );
         co_return;
     }
     history_.clear();
@@ -73,10 +79,14 @@ asio::awaitable<void> Maintenance::check_budget() {
     budgeted_ = budget.by_workers();  // as read here: the look was earlier
     if (!budget.fits()) {
         log_once(
-            overrun_, LogLevel::warn, "the fleet overruns the connection budget", {{"budget", db::verdict(budget)}}
+            overrun_,
+            Component::maintenance,
+            LogLevel::warn,
+            "the fleet overruns the connection budget",
+            {{"budget", db::verdict(budget)}}
         );
     } else if (overrun_.clear()) {
-        log(LogLevel::info, "the fleet fits the connection budget again");
+        log(Component::maintenance, LogLevel::info, "the fleet fits the connection budget again");
     }
 }
 

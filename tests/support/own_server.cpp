@@ -32,6 +32,8 @@ namespace {
 
 constexpr auto patience = 60s;
 
+}  // namespace
+
 void hand_over(const fs::path& path, mode_t mode) {
     const std::optional<worker::ServerUser> user = worker::server_user();
     const bool done = chmod(path.c_str(), mode) == 0 && (!user || chown(path.c_str(), user->uid, user->gid) == 0);
@@ -43,8 +45,6 @@ int free_port() {
     const asio::ip::tcp::acceptor taken(context, {asio::ip::address_v4::loopback(), 0});
     return taken.local_endpoint().port();
 }
-
-}  // namespace
 
 void await_server(pid_t server, const std::string& url, const fs::path& log) {
     const auto limit = std::chrono::steady_clock::now() + patience;
