@@ -68,6 +68,7 @@ TEST_CASE("every measure of tests/bench/run checks its work and prints its field
         {{"scrape", "--jobs", "30000", "--per-second", "100"}, {"p50_ms", "p99_ms", "lost_pct", "cpu_us", "series"}},
         {{"start", "--repeats", "2"}, {"p50_ms", "longest_ms", "psql_ms"}},
         {{"idle", "--seconds", "1"}, {"cpu_pct_of_a_core", "rss_mb", "threads"}},
+        {{"scale", "--jobs", "3000", "--singles", "300"}, {"direct_bulk_8", "pooler_singles_1", "pooler_bulk_ratio"}},
         {{"pinned",
           "--seconds",
           "2",

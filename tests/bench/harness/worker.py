@@ -28,13 +28,14 @@ def _environment():
 
 
 class Worker:
-    """Ready to claim when the constructor returns. `settings` are further lines of config.yml."""
+    """Ready to claim when the constructor returns. `settings` are further lines of config.yml, `database` of that
+    section."""
 
-    def __init__(self, program, folder, url, settings="", environment=None):
+    def __init__(self, program, folder, url, settings="", environment=None, database=""):
         self.address = f"127.0.0.1:{_free_port()}"
         config = os.path.join(folder, "config.yml")
         with open(config, "w") as file:
-            file.write(f'database:\n  url: "{url}"\nhttp:\n  listen: "{self.address}"\nqueues:\n  default: {{}}\n')
+            file.write(f'database:\n  url: "{url}"\n{database}http:\n  listen: "{self.address}"\nqueues:\n  default: {{}}\n')
             file.write(settings)
         self._log = open(os.path.join(folder, "worker.log"), "w+")
         self.started_at = time.time()
