@@ -1,6 +1,6 @@
-# Run by `cmake --install`: manual pages and completions, as `program` prints them.
+# Run by `cmake --install`: manual pages and completions, as `task_worker_program` prints them.
 set(share "$ENV{DESTDIR}${CMAKE_INSTALL_PREFIX}/share")
-execute_process(COMMAND "${program}" man --quiet --to "${share}/man" COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND "${task_worker_program}" man --quiet --to "${share}/man" COMMAND_ERROR_IS_FATAL ANY)
 
 # A file for each name that a shell looks for; zsh's names both programs.
 foreach(place
@@ -11,6 +11,6 @@ foreach(place
     set(shell "${CMAKE_MATCH_1}")
     set(file "${share}/${CMAKE_MATCH_2}")
     message(STATUS "Installing: ${file}")
-    execute_process(COMMAND "${program}" completion "${shell}" OUTPUT_VARIABLE script COMMAND_ERROR_IS_FATAL ANY)
+    execute_process(COMMAND "${task_worker_program}" completion "${shell}" OUTPUT_VARIABLE script COMMAND_ERROR_IS_FATAL ANY)
     file(WRITE "${file}" "${script}")
 endforeach()

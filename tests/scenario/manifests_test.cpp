@@ -6,6 +6,7 @@
 #include "tests/support/process.hpp"
 #include "tests/support/promql.hpp"
 #include "tests/support/skip.hpp"
+#include "tests/support/stop_seconds.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "worker/version.hpp"
 
@@ -56,18 +57,6 @@ std::map<std::string, YAML::Node> resources() {
         by_kind[resource["kind"].as<std::string>()] = resource;
     }
     return by_kind;
-}
-
-// Seconds that a worker with this configuration may take to stop.
-int stop_seconds(const std::string& config) {
-    const Finished check =
-        run_command({.words = {TASK_WORKER_BINARY, "check", "--json", "--config", config}, .folder = "/"});
-    double seconds = 0;
-    for (const auto& setting : YAML::Load(check.output)["settings"]) {
-        const auto key = setting["key"].as<std::string>();
-        if (key == "shutdown.soft" || key == "shutdown.hard") seconds += std::stod(setting["value"].as<std::string>());
-    }
-    return static_cast<int>(seconds);
 }
 
 }  // namespace

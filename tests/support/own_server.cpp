@@ -3,12 +3,13 @@
 #include "db/connection.hpp"
 #include "db/migrations.hpp"
 #include "tests/support/fake_clock.hpp"
+#include "tests/support/free_port.hpp"
 #include "tests/support/run.hpp"
 #include "worker/embedded_postgres.hpp"
 #include "worker/embedded_postgres_child.hpp"
 #include "worker/embedded_postgres_folder.hpp"
 
-#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/io_context.hpp>
 #include <fmt/format.h>
 
 #include <libpq-fe.h>
@@ -38,12 +39,6 @@ void hand_over(const fs::path& path, mode_t mode) {
     const std::optional<worker::ServerUser> user = worker::server_user();
     const bool done = chmod(path.c_str(), mode) == 0 && (!user || chown(path.c_str(), user->uid, user->gid) == 0);
     if (!done) throw std::system_error(errno, std::generic_category(), "cannot hand over " + path.string());
-}
-
-int free_port() {
-    asio::io_context context;
-    const asio::ip::tcp::acceptor taken(context, {asio::ip::address_v4::loopback(), 0});
-    return taken.local_endpoint().port();
 }
 
 void await_server(pid_t server, const std::string& url, const fs::path& log) {

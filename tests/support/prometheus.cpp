@@ -32,19 +32,16 @@ std::string replaced(std::string text, const std::string& from, const std::strin
     return text.replace(at, from.size(), to);
 }
 
-// As shipped, but for the target and for how often it looks.
-std::string configuration(int port) {
-    std::string text = read_page("deploy/prometheus/prometheus.yml");
-    text = replaced(text, "scrape_interval: 15s", "scrape_interval: 1s");
-    text = replaced(text, "evaluation_interval: 15s", "evaluation_interval: 1s");
-    return replaced(text, "127.0.0.1:8090", "127.0.0.1:" + std::to_string(port));
+std::string looks_often(const std::string& configuration) {
+    const std::string text = replaced(configuration, "scrape_interval: 15s", "scrape_interval: 1s");
+    return replaced(text, "evaluation_interval: 15s", "evaluation_interval: 1s");
 }
 
-std::vector<std::string> arguments(const TemporaryFolder& folder, int port) {
+std::vector<std::string> arguments(const TemporaryFolder& folder, const std::string& configuration) {
     if (!std::filesystem::exists(program)) {
         throw std::runtime_error("no prometheus is installed: run deploy/dependencies test");
     }
-    folder.write("prometheus.yml", configuration(port));
+    folder.write("prometheus.yml", looks_often(configuration));
     folder.write("alerts.yml", read_page("deploy/prometheus/alerts.yml"));
     return {
         "--config.file=" + folder.path() + "/prometheus.yml",
@@ -61,7 +58,12 @@ std::string percent_encoded(const std::string& text) {
 
 }  // namespace
 
-Prometheus::Prometheus(int port) : process_(program, arguments(folder_, port)) {
+Prometheus::Prometheus(int port)
+    : Prometheus(
+          replaced(read_page("deploy/prometheus/prometheus.yml"), "127.0.0.1:8090", "127.0.0.1:" + std::to_string(port))
+      ) {}
+
+Prometheus::Prometheus(const std::string& configuration) : process_(program, arguments(folder_, configuration)) {
     const std::string line = process_.wait_for_line("msg=\"Listening on\"");
     std::smatch listens;
     if (!std::regex_search(line, listens, std::regex("address=127\\.0\\.0\\.1:([0-9]+)"))) {

@@ -1,6 +1,6 @@
 #pragma once
 
-// A real Prometheus with deploy/prometheus/prometheus.yml and its alert rules, which scrapes a worker of the tests.
+// A real Prometheus with a configuration of deploy/ and its alert rules, which scrapes workers of the tests.
 
 #include "tests/support/process.hpp"
 #include "tests/support/temporary_folder.hpp"
@@ -15,9 +15,12 @@ inline const std::string promtool = "/usr/bin/promtool";
 
 class Prometheus {
 public:
-    // It scrapes the endpoints at this port once a second, and evaluates its rules as often. Blocks until it is ready.
-    // Throws: std::runtime_error when none is installed, or with what it wrote.
+    // With deploy/prometheus/prometheus.yml it scrapes the endpoints at this port once a second, and evaluates its
+    // rules as often. Blocks until it is ready. Throws: std::runtime_error when none is installed, or with what it
+    // wrote.
     explicit Prometheus(int port);
+    // The same with another configuration, which says every 15 s.
+    explicit Prometheus(const std::string& configuration);
 
     // What its API answers to an expression, asked of now: `data` of the answer. Throws: std::runtime_error with its
     // error.

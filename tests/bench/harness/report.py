@@ -58,8 +58,10 @@ def rounded(value):
 
 
 def print_line(options, server, fields):
+    """Of a measure without a server: None."""
     line = {"measure": options.measure, "repeats": options.repeats, "cores": os.cpu_count()}
-    line |= {"postgresql": server.version(), "durable": server.is_durable()}
+    if server:
+        line |= {"postgresql": server.version(), "durable": server.is_durable()}
     if options.set:
         line["set"] = options.set
     line |= {name: rounded(value) if isinstance(value, float) else value for name, value in fields.items()}

@@ -1,0 +1,86 @@
+// deploy/Dockerfile and that of deploy/compose: built, and run as the compose file has it, beside the example's API.
+#include "tests/support/catch.hpp"
+#include "tests/support/command.hpp"
+#include "tests/support/containers.hpp"
+#include "tests/support/example_shop.hpp"
+#include "tests/support/http_ask.hpp"
+#include "tests/support/skip.hpp"
+#include "worker/version.hpp"
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include <csignal>
+#include <string>
+#include <vector>
+
+using namespace tests;
+using Catch::Contains;
+
+// One test case: the images take most of its time.
+TEST_CASE(
+    "the image runs jobs of the API beside it, as nobody, and writes nowhere but in its /tmp", "[deploy][image]"
+) {
+    if (const std::string why = why_no_containers(); !why.empty()) return skip(why);
+    const Containers containers;
+    const std::string image = fmt::format("localhost/task-worker:{}", worker::version);
+    const auto facts = boost::json::parse(containers.podman({"image", "inspect", image}).output).as_array().at(0);
+    CHECK(facts.at("User") == "65532:65532");
+    const Finished version = containers.podman(
+        {"run",
+         "--rm",
+         "--pull=never",
+         "--no-healthcheck",
+         "--network=host",
+         "--ulimit=nofile=1024:1024",
+         "--ulimit=nproc=4096:4096",
+         image,
+         "--version"}
+    );
+    constexpr int podman_failed = 125;
+    if (version.code == podman_failed) return skip("podman runs no containers here: " + version.errors);
+    INFO(version.errors);
+    CHECK(version.output == fmt::format("task-worker {}\n", worker::version));
+
+    const Finished measured = run_command(
+        {.words = {TASK_WORKER_SOURCE_DIR "/tests/bench/run", "image", "--build", "/", "--store", containers.store()}}
+    );
+    INFO(measured.errors);
+    CHECK(measured.code == 0);
+    CHECK(boost::json::parse(measured.output).at("added_mb").to_number<double>() < 60);
+
+    ExampleShop shop;
+    for (const char* const service : {"pgbouncer", "api"}) containers.build(shop.compose(), service);
+    shop.open([&](const std::string& name) {
+        Process::Environment variables;
+        if (name.starts_with("worker")) {
+            variables["TASK_WORKER_HTTP_LISTEN"] = fmt::format("127.0.0.1:{}", shop.worker_port(name));
+        }
+        return containers.start(shop.compose(), name, variables);
+    });
+    shop.order();
+
+    const auto inside = [&](std::vector<std::string> words) {
+        words.insert(words.begin(), {"exec", "worker-1"});
+        return containers.podman(words);
+    };
+    CHECK(inside({"id", "-u"}).output == "65532\n");
+    CHECK_THAT(inside({"touch", "/etc/task-worker/here"}).errors, Contains("Read-only file system"));
+    CHECK(inside({"touch", "/tmp/here"}).code == 0);
+
+    // The health check, as an engine that runs it would.
+    std::vector<std::string> check;
+    for (const auto& word : facts.at("Healthcheck").at("Test").as_array()) check.emplace_back(word.as_string());
+    REQUIRE(check.front() == "CMD");
+    check.erase(check.begin());
+    CHECK(inside(check).code == 0);
+    shop.service("worker-2").signal(SIGTERM);
+    CHECK(shop.service("worker-2").wait_exit() == 0);
+    std::vector<std::string> elsewhere{"env", fmt::format("TASK_WORKER_HTTP_LISTEN=:{}", shop.worker_port("worker-2"))};
+    elsewhere.insert(elsewhere.end(), check.begin(), check.end());
+    CHECK(inside(elsewhere).code != 0);
+
+    shop.order();
+    shop.service("worker-1").signal(SIGTERM);
+    CHECK(shop.service("worker-1").wait_exit() == 0);
+}
