@@ -78,13 +78,13 @@ TEST_CASE("the latest failures are found past many that are older", "[queue][fai
     test.database.psql(
         "insert into task_queue.dead_jobs (id, created_at, died_at, kind_id, queue_id, priority, attempt, "
         "max_attempts, "
-        "error, args) select n * 128, now(), now() - n * interval '1 s', k.id, 1, 4, 5, 5, 'n ' || n, '{}' "
+        "error, args) select n * 128, now(), now() - (3001 - n) * interval '1 s', k.id, 1, 4, 5, 5, 'n ' || n, '{}' "
         "from generate_series(1, 3000) n, task_queue.kinds k where k.name = 'test'"
     );
     const std::vector<Failure> latest = test.call(list_recent_failures(test.session, 50));
     REQUIRE(latest.size() == 50);
-    CHECK(latest.front().error == "n 1");
-    CHECK(latest.back().error == "n 50");
+    CHECK(latest.front().error == "n 3000");
+    CHECK(latest.back().error == "n 2951");
 }
 
 TEST_CASE("current batches are the newest unfinished and the last to finish", "[queue][failures][batch]") {
