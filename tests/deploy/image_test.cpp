@@ -3,19 +3,70 @@
 #include "tests/support/command.hpp"
 #include "tests/support/containers.hpp"
 #include "tests/support/example_shop.hpp"
-#include "tests/support/http_ask.hpp"
+#include "tests/support/markdown.hpp"
 #include "tests/support/skip.hpp"
+#include "tests/support/temporary_folder.hpp"
 #include "worker/version.hpp"
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include <chrono>
 #include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
 using namespace tests;
 using Catch::Contains;
+
+namespace {
+
+// The command of the Dockerfile's stage that compiles.
+std::string compile_command() {
+    const std::string text = read_page("deploy/Dockerfile");
+    const std::size_t start = text.find("RUN cmake ");
+    REQUIRE(start != std::string::npos);
+    return text.substr(start + 4, text.find("\n\n", start) - start - 4);
+}
+
+}  // namespace
+
+// Its packages are those of `deploy/dependencies build`, with which this test was built; so here only the program is
+// built as there, of the files that come there.
+TEST_CASE("what the image's first stage is given is all that its program is built of", "[deploy][image]") {
+    if (const std::string why = why_no_containers(); !why.empty()) return skip(why);
+    const TemporaryFolder folder;
+    const auto run = [&](std::vector<std::string> words, const std::string& where) {
+        std::map<std::string, std::string> environment;
+        for (const char* const name : {"CCACHE_DIR", "LANG", "LC_ALL"}) {  // by which ccache knows a file again
+            if (const char* value = std::getenv(name)) environment[name] = value;
+        }
+        const Finished done = run_command({
+            .words = std::move(words),
+            .environment = environment,
+            .folder = where,
+            .limit = std::chrono::seconds(900),  // where ccache knows nothing
+        });
+        INFO(done.output << done.errors);
+        REQUIRE(done.code == 0);
+        return done.output;
+    };
+    const std::string given = folder.path() + "/given";
+    run({TASK_WORKER_SOURCE_DIR "/tests/deploy/image", "--context", given}, "");
+    CHECK_FALSE(std::filesystem::exists(given + "/tests"));
+    const std::string destination = "DESTDIR=/image";
+    std::string command = compile_command();
+    REQUIRE_THAT(command, Contains(destination));
+    command.replace(command.find(destination), destination.size(), "DESTDIR=" + folder.path() + "/image");
+    run({"/bin/sh", "-c", command}, given);
+    CHECK(
+        run({folder.path() + "/image/usr/bin/task-worker", "--version"}, "") ==
+        fmt::format("task-worker {}\n", worker::version)
+    );
+}
 
 // One test case: the images take most of its time.
 TEST_CASE(
