@@ -78,7 +78,8 @@ constexpr std::string_view script = R"sql(
         execute format('alter table documents.chunks add column if not exists embedding %s', kind);
         if (select atttypid from pg_attribute
             where attrelid = 'documents.chunks'::regclass and attname = 'embedding') <> to_regtype(kind) then
-            execute format('alter table documents.chunks alter column embedding type %s using embedding::%s', kind, kind);
+            execute format(
+                'alter table documents.chunks alter column embedding type %s using embedding::%s', kind, kind);
         end if;
     end
     $$;

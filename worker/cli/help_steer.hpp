@@ -239,7 +239,8 @@ inline constexpr const char* documents_ingest =
 with the content of another. Links are not followed; images, archives and the
 like are left out by their names. Exit code 1 when there is nothing to ingest.
 
---json: with --remove-gone {removed} first; then as enqueue writes it
+--json: with --remove-gone first {removed}; {batch, name, jobs, skipped,
+  first_job, existed, sealed}; with --watch the objects of batch watch follow
 
 Examples:
   task-worker documents ingest /srv/docs --watch

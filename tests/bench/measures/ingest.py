@@ -6,6 +6,7 @@ from harness.postgres import Connection
 from harness.process import resident_mb
 from harness.report import arguments, fail_unless, median_fields, note, print_line
 from harness.server import Server, settle_disk
+from harness.usage import Usage
 from harness.worker import Worker, run_program
 
 
@@ -64,7 +65,9 @@ def ingest(server, options):
         for name in ("first", "second"):
             archive.empty()
             settle_disk()
+            usage = Usage(server, worker.pid)
             seconds, jobs = archive.ingest()
+            fields |= usage.per_job(jobs["completed"])
             check(archive, jobs)
             fields[f"{name}_documents_per_s"] = jobs["completed"] / seconds
             fields[f"rss_{name}_mb"] = resident_mb(worker.pid, "VmHWM")  # the most it ever was
