@@ -89,8 +89,9 @@ inline constexpr std::chrono::seconds http_timeout{60};  // of an http handler t
 struct DocumentsConfig {                                     // the kind documents.ingest
     std::string root;                                        // absolute; empty: the worker has no such kind
     std::size_t file_limit = std::size_t{16} * 1024 * 1024;  // bytes
-    jobs::documents::EmbedSpec embed;                        // complete: the key is filled in
-    std::string embed_key_file;                              // as given
+    int concurrency = 6;               // at once; each writes over a session of its own, so fewer than pool_size
+    jobs::documents::EmbedSpec embed;  // complete: the key is filled in
+    std::string embed_key_file;        // as given
 };
 
 struct LogConfig {

@@ -146,6 +146,8 @@ Keys<Config> make_config_keys() {
                 [](auto& c) -> auto& { return c.documents.root; }),
         size<C>("documents.file_limit", kib, 256 * mib, "Largest document, unpacked",
                 [](auto& c) -> auto& { return c.documents.file_limit; }),
+        integer<C>("documents.concurrency", {1, 100'000}, "Documents ingested at once; fewer than pool_size",
+                   [](auto& c) -> auto& { return c.documents.concurrency; }),
         url<C>("documents.embed_url", "OpenAI-compatible /v1/embeddings or Ollama's /api/embed; empty: no embeddings",
                [](auto& c) -> auto& { return c.documents.embed.url; }),
         text<C>("documents.embed_model", "Model that is asked for embeddings",

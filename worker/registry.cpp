@@ -66,7 +66,8 @@ void add_ingest_kind(
     if (config.root.empty()) return;
     const bool embeds = !config.embed.url.empty();
     registry.add(jobs::documents::make_ingest_kind(
-        {.root = config.root, .file_limit = config.file_limit, .embed = config.embed},
+        {.root = config.root, .file_limit = config.file_limit, .concurrency = config.concurrency, .embed = config.embed
+        },
         tools.blocking,
         embeds ? client.get() : nullptr
     ));

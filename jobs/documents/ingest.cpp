@@ -100,11 +100,7 @@ private:
         if (known->is_of_path) co_return Complete{json::object{{"unchanged", true}}};
         const bool is_linked = co_await db::transact(
             session,
-            [&](db::Session& inside) -> asio::awaitable<bool> {
-                const auto document = co_await hold_document(inside, content_);
-                if (document) co_await link_file(inside, path_, *document);
-                co_return document.has_value();
-            },
+            [&](db::Session& inside) { return link_file(inside, path_, content_); },
             {.attempts = deadlock_attempts}
         );
         if (!is_linked) co_return std::nullopt;
@@ -161,19 +157,14 @@ private:
 
     // False: somebody else has stored the document meanwhile.
     asio::awaitable<bool> store_in(db::Session& session) {
-        auto document = co_await add_document(
+        const auto document = co_await add_document(
             session,
             {.content = content_, .bytes = size_, .chunks = static_cast<int>(chunks_.size()), .model = tools_.model()}
         );
-        const bool is_new = document.has_value();
-        if (is_new) {
-            co_await store_chunks(session, *document);
-        } else {
-            document = co_await hold_document(session, content_);
-        }
-        if (!document) throw std::runtime_error(path_ + ": the document came and went meanwhile");
-        co_await link_file(session, path_, *document);
-        co_return is_new;
+        if (document) co_await store_chunks(session, *document);
+        const bool is_linked = co_await link_file(session, path_, content_);
+        if (!is_linked) throw std::runtime_error(path_ + ": the document came and went meanwhile");
+        co_return document.has_value();
     }
 
     asio::awaitable<void> store_chunks(db::Session& session, DocumentId document) {
@@ -218,7 +209,7 @@ asio::awaitable<Outcome> ingest(std::shared_ptr<const Tools> tools, JobContext& 
 }  // namespace
 
 Kind make_ingest_kind(IngestSpec spec, BlockingThreads& threads, std::shared_ptr<HttpClient> client) {
-    Kind kind{.name = ingest_kind, .handler = {}, .policy = {}};
+    Kind kind{.name = ingest_kind, .handler = {}, .policy = {.concurrency = spec.concurrency}};
     std::optional<Embedder> embedder;
     if (!spec.embed.url.empty()) {
         const auto counters = std::make_shared<HttpCounters>();

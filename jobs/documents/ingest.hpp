@@ -18,6 +18,7 @@ inline const std::string ingest_kind = "documents.ingest";
 struct IngestSpec {
     std::string root{};                                      // absolute; files beneath it, and no others
     std::size_t file_limit = std::size_t{16} * 1024 * 1024;  // bytes of a file, unpacked
+    int concurrency = 0;                                     // jobs at once; 0: no limit of its own
     EmbedSpec embed{};
 };
 

@@ -8,9 +8,10 @@ namespace jobs::documents {
 
 namespace {
 
-// A document is its content: files that are alike share one. The order of locks: the file, then its documents.
+// A document is its content: files that are alike share one. The order of locks: a file, then documents by id.
 constexpr std::string_view script = R"sql(
     begin;
+    set local client_min_messages = warning;  -- what is there already is no news
     select pg_advisory_xact_lock(hashtext('task_worker documents setup'));
     do $$
     begin

@@ -1,5 +1,7 @@
 #include "jobs/documents/store.hpp"
 
+#include <algorithm>
+
 namespace asio = boost::asio;
 
 namespace jobs::documents {
@@ -35,16 +37,6 @@ asio::awaitable<std::optional<KnownDocument>> find_document(
     co_return KnownDocument{
         .id = row.get<DocumentId>(0), .has_embeddings = row.get<bool>(1), .is_of_path = row.get<bool>(2)
     };
-}
-
-const db::Statement hold_document_sql{"hold_document", R"sql(
-    select id from documents.documents where sha256 = $1::bytea and format = $2::text for key share
-)sql"};
-
-asio::awaitable<std::optional<DocumentId>> hold_document(db::Session& session, Content content) {
-    const db::Rows rows = co_await session.execute(hold_document_sql, bytea(content), name_of(content.format));
-    if (rows.empty()) co_return std::nullopt;
-    co_return rows.front().get<DocumentId>(0);
 }
 
 const db::Statement add_document_sql{"add_document", R"sql(
@@ -89,30 +81,19 @@ asio::awaitable<void> add_chunks(
     co_await session.execute(add_chunks_sql, document, std::int32_t{first}, texts, embeddings);
 }
 
+// Whoever needs more than one document locks them in this order, so that two who need the same do not block each other.
 const db::Statement lock_documents_sql{"lock_documents", R"sql(
-    select id from documents.documents where id = any ($1::bigint[]) order by id for update
+    select id, sha256 = $2::bytea and format = $3::text
+    from documents.documents
+    where id = any ($1::bigint[]) or (sha256 = $2::bytea and format = $3::text)
+    order by id
+    for update
 )sql"};
 
 // Sees what those have done whose locks the statement before waited for.
 const db::Statement delete_orphans_sql{"delete_orphans", R"sql(
     delete from documents.documents d
     where d.id = any ($1::bigint[]) and not exists (select from documents.files f where f.document_id = d.id)
-)sql"};
-
-namespace {
-
-asio::awaitable<void> delete_orphans(db::Session& session, std::vector<DocumentId> ids) {
-    if (ids.empty()) co_return;
-    co_await session.execute(lock_documents_sql, ids);
-    co_await session.execute(delete_orphans_sql, ids);
-}
-
-}  // namespace
-
-const db::Statement add_file_sql{"add_file", R"sql(
-    insert into documents.files (path, document_id) values ($1::text, $2::bigint)
-    on conflict (path) do nothing
-    returning path
 )sql"};
 
 const db::Statement lock_file_sql{"lock_file", R"sql(
@@ -123,13 +104,29 @@ const db::Statement change_file_sql{"change_file", R"sql(
     update documents.files set document_id = $2::bigint, ingested_at = now() where path = $1::text
 )sql"};
 
-asio::awaitable<void> link_file(db::Session& session, std::string path, DocumentId document) {
-    const db::Rows added = co_await session.execute(add_file_sql, path, document);
-    if (!added.empty()) co_return;
-    const db::Rows rows = co_await session.execute(lock_file_sql, path);
-    co_await session.execute(change_file_sql, path, document);
-    const auto before = rows.empty() ? document : rows.front().get<DocumentId>(0);
-    if (before != document) co_await delete_orphans(session, {before});
+const db::Statement add_file_sql{"add_file", R"sql(
+    insert into documents.files (path, document_id) values ($1::text, $2::bigint)
+    on conflict (path) do nothing
+    returning path
+)sql"};
+
+asio::awaitable<bool> link_file(db::Session& session, std::string path, Content content) {
+    while (true) {
+        const db::Rows file = co_await session.execute(lock_file_sql, path);
+        const auto before = db::map_rows(file, [](const db::Row& row) { return row.get<DocumentId>(0); });
+        const db::Rows locked =
+            co_await session.execute(lock_documents_sql, before, bytea(content), name_of(content.format));
+        const auto found = std::ranges::find_if(locked, [](const db::Row& row) { return row.get<bool>(1); });
+        if (found == locked.end()) co_return false;
+        const auto document = (*found).get<DocumentId>(0);
+        if (!file.empty()) {
+            co_await session.execute(change_file_sql, path, document);
+            if (before.front() != document) co_await session.execute(delete_orphans_sql, before);
+            co_return true;
+        }
+        const db::Rows added = co_await session.execute(add_file_sql, path, document);
+        if (!added.empty()) co_return true;  // else another job has entered the path meanwhile
+    }
 }
 
 const db::Statement list_files_sql{"list_files", R"sql(
@@ -152,7 +149,9 @@ const db::Statement forget_files_sql{"forget_files", R"sql(
 
 asio::awaitable<void> forget_files(db::Session& session, std::span<const std::string> paths) {
     const db::Rows rows = co_await session.execute(forget_files_sql, paths);
-    co_await delete_orphans(session, db::map_rows(rows, [](const db::Row& row) { return row.get<DocumentId>(0); }));
+    const auto ids = db::map_rows(rows, [](const db::Row& row) { return row.get<DocumentId>(0); });
+    co_await session.execute(lock_documents_sql, ids, std::nullopt, std::nullopt);
+    co_await session.execute(delete_orphans_sql, ids);
 }
 
 const db::Statement keep_dimensions_sql{"keep_dimensions", R"sql(

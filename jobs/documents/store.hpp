@@ -38,9 +38,6 @@ boost::asio::awaitable<std::optional<KnownDocument>> find_document(
     db::Session& session, std::string path, Content content, std::string model
 );
 
-// The same, so that it stays until the transaction ends. Empty: it is not there (any more).
-boost::asio::awaitable<std::optional<DocumentId>> hold_document(db::Session& session, Content content);
-
 struct NewDocument {
     Content content;
     std::int64_t bytes = 0;
@@ -62,9 +59,10 @@ boost::asio::awaitable<void> add_chunks(
     std::span<const std::string> embeddings
 );
 
-// The file holds this document from now on; what it held before goes, unless another file holds it.
+// The file holds the document with this content from now on; what it held before goes, unless another file holds it.
+// False: there is no such document (any more).
 // Transaction: the caller's.
-boost::asio::awaitable<void> link_file(db::Session& session, std::string path, DocumentId document);
+boost::asio::awaitable<bool> link_file(db::Session& session, std::string path, Content content);
 
 // Paths of files, in order, below a folder, whose path ends with /; those that come after `after`.
 boost::asio::awaitable<std::vector<std::string>> list_files(

@@ -93,6 +93,32 @@ TEST_CASE(
     CHECK(bed.value(count_chunks) == "1");
 }
 
+TEST_CASE("jobs that meet at one content, or change it under each other, all complete", "[documents][ingest]") {
+    DocumentsBed bed;
+    std::vector<std::string> names;
+    for (int i = 0; i < 12; ++i) names.push_back("f" + std::to_string(i));
+    const auto write = [&](int round) {
+        for (std::size_t i = 0; i < names.size(); ++i) {
+            bed.folder.write(names[i], (i + static_cast<std::size_t>(round)) % 2 == 0 ? "walrus" : "ocelot");
+        }
+    };
+    for (int round = 0; round < 6; ++round) {
+        INFO("round " << round);
+        write(round);
+        for (const std::string& outcome : bed.ingest_all(names)) CHECK(outcome.starts_with("complete {"));
+        CHECK(bed.value(count_files) == "12");
+        CHECK(bed.value(count_documents) == "2");
+        CHECK(bed.value(count_chunks) == "2");
+        CHECK(
+            bed.value(
+                "select count(*) from documents.files f join documents.chunks c using (document_id) "
+                "where (right(f.path, 1)::integer + " +
+                std::to_string(round) + ") % 2 = 0 and c.text = 'walrus'"
+            ) == "6"
+        );
+    }
+}
+
 TEST_CASE("a long document is stored in chunks, and its progress counts them", "[documents][ingest]") {
     DocumentsBed bed;
     CHECK(bed.ingest("long.txt", many_words(450 * 450)) == R"(complete {"chunks":450})");

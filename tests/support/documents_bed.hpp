@@ -9,15 +9,18 @@
 #include "tests/support/exec_run.hpp"
 #include "tests/support/temporary_folder.hpp"
 
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/json/serialize.hpp>
 
 #include <zlib.h>
 
-#include <filesystem>
+#include <chrono>
+#include <exception>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace tests {
 
@@ -42,15 +45,25 @@ public:
     }
 
     // The outcome in words. `path`: below the folder.
-    std::string ingest(const std::string& path) {
-        jobs::ContextHooks hooks = seen.hooks();
-        hooks.checkout = [this](std::source_location) -> boost::asio::awaitable<db::Session> {
-            auto connection = co_await db::Connection::open(context.get_executor(), database.settings());
-            co_return db::Session(std::move(connection));
-        };
-        jobs::JobContext job(a_job(boost::json::serialize(boost::json::object{{"path", path}})), hooks);
+    std::string ingest(const std::string& path) { return ingest_all({path}).front(); }
+    // All at once; the outcomes in that order.
+    std::vector<std::string> ingest_all(const std::vector<std::string>& paths) {
         const jobs::Kind kind = make_ingest_kind(spec, threads, client);
-        return outcome_text(tests::run(context, [&] { return kind.handler(job); }));
+        std::vector<std::unique_ptr<jobs::JobContext>> contexts;
+        std::vector<std::string> outcomes(paths.size(), "has not ended");
+        for (std::string& outcome : outcomes) {
+            const std::string& path = paths[contexts.size()];
+            const std::string args = boost::json::serialize(boost::json::object{{"path", path}});
+            contexts.push_back(std::make_unique<jobs::JobContext>(a_job(args), hooks()));
+            const auto ended = [&outcome](const std::exception_ptr& error, const jobs::Outcome& answer) {
+                if (error) std::rethrow_exception(error);
+                outcome = outcome_text(answer);
+            };
+            boost::asio::co_spawn(context, kind.handler(*contexts.back()), ended);
+        }
+        context.restart();
+        context.run_for(std::chrono::seconds(20));
+        return outcomes;
     }
     // A file that is written now.
     std::string ingest(const std::string& name, const std::string& text) {
@@ -75,6 +88,16 @@ public:
     const std::shared_ptr<jobs::HttpClient> client = std::make_shared<jobs::HttpClient>(jobs::HttpClientSettings{});
     jobs::documents::IngestSpec spec;
     Seen seen;
+
+private:
+    jobs::ContextHooks hooks() {
+        jobs::ContextHooks hooks = seen.hooks();
+        hooks.checkout = [this](std::source_location) -> boost::asio::awaitable<db::Session> {
+            auto connection = co_await db::Connection::open(context.get_executor(), database.settings());
+            co_return db::Session(std::move(connection));
+        };
+        return hooks;
+    }
 };
 
 }  // namespace tests

@@ -100,6 +100,8 @@ std::vector<Row> rows(const std::string& folder) {
          [](C& c) { return c.documents.root == "/srv/docs"; }},
         {"documents.file_limit", "TASK_WORKER_DOCUMENTS_FILE_LIMIT", "2MiB", "2MiB",
          [](C& c) { return c.documents.file_limit == 2'097'152; }},
+        {"documents.concurrency", "TASK_WORKER_DOCUMENTS_CONCURRENCY", "7", "7",
+         [](C& c) { return c.documents.concurrency == 7; }},
         {"documents.embed_url", "TASK_WORKER_DOCUMENTS_EMBED_URL", "http://127.0.0.1:11434/api/embed",
          "http://127.0.0.1:11434/api/embed",
          [](C& c) { return c.documents.embed.url == "http://127.0.0.1:11434/api/embed"; },
