@@ -9,7 +9,7 @@
 --     create role shop login in role task_worker_app;          -- an API that enqueues, or a worker
 --     create role reports login in role task_worker_read;      -- reports, backups
 --
--- The owner has the schema task_queue. The application reads and writes the rows, and can neither create nor drop: the
+-- The owner has the schema task_queue, and documents where somebody ran `task-worker documents setup`. The application reads and writes the rows, and can neither create nor drop: the
 -- history's partitions come and go through functions of the owner. The reader reads.
 
 do $$

@@ -30,7 +30,7 @@ std::size_t sequence_length(std::string_view bytes) {
 
 }  // namespace
 
-void append_valid_utf8(std::string& text, std::string_view bytes) {
+void append_utf8(std::string& text, std::string_view bytes, void (*replace)(std::string& text, unsigned char byte)) {
     while (!bytes.empty()) {
         const auto is_plain = [](char byte) { return static_cast<signed char>(byte) > 0; };
         const auto plain = static_cast<std::size_t>(std::ranges::find_if_not(bytes, is_plain) - bytes.begin());
@@ -38,8 +38,37 @@ void append_valid_utf8(std::string& text, std::string_view bytes) {
         bytes.remove_prefix(plain);
         if (bytes.empty()) return;
         const std::size_t length = sequence_length(bytes);
-        text += length == 0 ? std::string_view("\xEF\xBF\xBD") : bytes.substr(0, length);
+        if (length == 0) {
+            replace(text, static_cast<unsigned char>(bytes.front()));
+        } else {
+            text += bytes.substr(0, length);
+        }
         bytes.remove_prefix(std::max<std::size_t>(length, 1));
+    }
+}
+
+void append_valid_utf8(std::string& text, std::string_view bytes) {
+    append_utf8(text, bytes, [](std::string& to, unsigned char) { append_code_point(to, U'\uFFFD'); });
+}
+
+void append_code_point(std::string& text, char32_t code) {
+    if (code > 0x10FFFF || (code >= 0xD800 && code < 0xE000)) code = U'\uFFFD';
+    const auto put = [&text](char32_t bits) { text += static_cast<char>(bits); };
+    const auto put_low = [&](int shift) { put(0x80 | ((code >> shift) & 0x3F)); };
+    if (code < 0x80) {
+        put(code);
+    } else if (code < 0x800) {
+        put(0xC0 | (code >> 6));
+        put_low(0);
+    } else if (code < 0x10000) {
+        put(0xE0 | (code >> 12));
+        put_low(6);
+        put_low(0);
+    } else {
+        put(0xF0 | (code >> 18));
+        put_low(12);
+        put_low(6);
+        put_low(0);
     }
 }
 

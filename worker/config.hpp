@@ -4,6 +4,7 @@
 // config.yml, in this order of precedence. worker/config_keys*.cpp are the one list of keys.
 
 #include "db/settings.hpp"
+#include "jobs/documents/embed_spec.hpp"
 #include "jobs/exec_spec.hpp"
 #include "jobs/handler.hpp"
 #include "jobs/http_spec.hpp"
@@ -87,6 +88,14 @@ struct HandlerConfig {    // exec or http
 };
 inline constexpr std::chrono::seconds http_timeout{60};  // of an http handler that gives none
 
+struct DocumentsConfig {                                     // the kind documents.ingest
+    std::string root;                                        // absolute; empty: the worker has no such kind
+    std::size_t file_limit = std::size_t{16} * 1024 * 1024;  // bytes
+    int concurrency = 6;               // at once; each writes over a session of its own, so fewer than pool_size
+    jobs::documents::EmbedSpec embed;  // complete: the key is filled in
+    std::string embed_key_file;        // as given
+};
+
 struct LogConfig {
     LogLevel level = LogLevel::info;
     LogFormat format = LogFormat::automatic;
@@ -104,6 +113,7 @@ struct Config {
     ShutdownConfig shutdown;
     RetentionConfig retention;
     LimitsConfig limits;
+    DocumentsConfig documents;
     LogConfig log;
     std::map<std::string, QueueConfig> queues{{"default", {}}};
     std::map<std::string, HandlerConfig> handlers;  // by kind

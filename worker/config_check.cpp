@@ -186,20 +186,19 @@ std::string whole_path(const Config& config, const std::string& path) {
     return (std::filesystem::path(config.folder) / path).lexically_normal().string();
 }
 
+// The file from the folder of config.yml; reports one that cannot be read.
+std::string check_readable(Draft& draft, const std::string& key, const std::string& path) {
+    std::string file = whole_path(draft.loaded.config, path);
+    if (!read_text_file(file)) draft.report(key, draft.place_of(key), in_quotes(path) + " cannot be read");
+    return file;
+}
+
 void complete_http(Draft& draft, const std::string& name, HandlerConfig& handler) {
     const Config& config = draft.loaded.config;
     jobs::HttpSpec& http = handler.http;
     http.result_limit = config.limits.result;
     if (!handler.policy.timeout) handler.policy.timeout = http_timeout;
-    if (!http.ca_file.empty()) {
-        const std::string file = whole_path(config, http.ca_file);
-        if (!read_text_file(file)) {
-            draft.report(
-                name + ".ca_file", draft.place_of(name + ".ca_file"), in_quotes(http.ca_file) + " cannot be read"
-            );
-        }
-        http.ca_file = file;
-    }
+    if (!http.ca_file.empty()) http.ca_file = check_readable(draft, name + ".ca_file", http.ca_file);
     const std::string key = name + ".secret_file";
     if (const auto secrets = read_secret(
             draft, key, handler.secret_file, "; make one with: openssl rand -base64 32 >" + handler.secret_file
@@ -231,6 +230,31 @@ void check_backoff(Draft& draft, const std::string& name, const jobs::Backoff& b
     );
 }
 
+void complete_documents(Draft& draft) {
+    Config& config = draft.loaded.config;
+    DocumentsConfig& documents = config.documents;
+    if (!documents.root.empty()) {
+        documents.root = whole_path(config, documents.root);
+        if (documents.root.size() > 1 && documents.root.ends_with('/')) documents.root.pop_back();
+    }
+    jobs::documents::EmbedSpec& embed = documents.embed;
+    if (!embed.url.empty() && embed.model.empty()) {
+        draft.report(
+            "documents.embed_model", draft.place_of("documents.embed_url"), "is missing; documents.embed_url needs it"
+        );
+    }
+    if (!embed.ca_file.empty()) embed.ca_file = check_readable(draft, "documents.embed_ca_file", embed.ca_file);
+    const std::string key = "documents.embed_key_file";
+    if (auto secret = read_secret(draft, key, documents.embed_key_file)) {
+        const auto fits = [](char letter) { return letter > ' ' && letter < '\x7F'; };
+        if (std::ranges::all_of(*secret, fits)) {
+            embed.key = std::move(*secret);
+        } else {
+            draft.report(key, draft.place_of(key), in_quotes(documents.embed_key_file) + " holds more than one word");
+        }
+    }
+}
+
 void complete_handler(Draft& draft, const std::string& kind, HandlerConfig& handler) {
     const Config& config = draft.loaded.config;
     const std::string name = "handlers." + kind;
@@ -253,6 +277,7 @@ void check_config(Draft& draft) {
     if (!config.log.file.empty()) config.log.file = whole_path(config, config.log.file);
     check_database(draft);
     check_worker(draft);
+    complete_documents(draft);
     for (auto& [kind, handler] : config.handlers) complete_handler(draft, kind, handler);
 }
 

@@ -82,6 +82,20 @@ Key<Target> secret(std::string name, std::string meaning, Access access) {
     return key;
 }
 
+// A URL to call: find_url_problem().
+template <class Target, class Access>
+Key<Target> url(std::string name, std::string meaning, Access access) {
+    Key<Target> key = text<Target>(std::move(name), std::move(meaning), access);
+    key.set = [access](Target& target, const Value& value) -> std::string {
+        const auto* text = std::get_if<std::string>(&value);
+        if (text == nullptr) return "takes one value, the URL to call";
+        std::string wrong = find_url_problem(*text);
+        if (wrong.empty()) access(target) = *text;
+        return wrong;
+    };
+    return key;
+}
+
 template <class Target, class Access>
 Key<Target> boolean(std::string name, std::string meaning, Access access) {
     return scalar<Target>(

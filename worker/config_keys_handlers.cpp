@@ -37,23 +37,6 @@ Key<HandlerConfig> command_key() {
     return key;
 }
 
-std::string set_url(HandlerConfig& handler, const Value& value) {
-    const auto* text = std::get_if<std::string>(&value);
-    if (text == nullptr) return "takes one value, the URL to call";
-    std::string wrong = find_url_problem(*text);
-    if (wrong.empty()) handler.http.url = *text;
-    return wrong;
-}
-
-Key<HandlerConfig> url_key() {
-    Key<HandlerConfig> key{
-        .name = "http", .form = Form::text, .meaning = "URL that is called with a POST for each job"
-    };
-    key.set = set_url;
-    key.show = [](const HandlerConfig& handler) { return handler.http.url; };
-    return key;
-}
-
 Key<HandlerConfig> env_key() {
     Key<HandlerConfig> key{.name = "env", .form = Form::map, .meaning = "Variables set for the program"};
     key.set = [](HandlerConfig& handler, const Value& value) -> std::string {
@@ -105,7 +88,7 @@ Keys<HandlerConfig> make_handler_keys() {
         command_key(),
         choice<H>("mode", {"process", "stream"}, "stream: the program lives on and takes a job per line",
                   [](auto& h) -> auto& { return h.exec.mode; }),
-        url_key(),
+        url<H>("http", "URL that is called with a POST for each job", [](auto& h) -> auto& { return h.http.url; }),
         text<H>("secret_file", "File with the secrets that sign the calls, one a line: openssl rand -base64 32",
                 [](auto& h) -> auto& { return h.secret_file; }),
         text<H>("ca_file", "PEM file of the authorities to trust instead of the system's",

@@ -65,6 +65,8 @@ TEST_CASE("every measure of tests/bench/run checks its work and prints its field
         {{"batch", "--jobs", "3000"}, {"lag_s", "extra_pct", "finish_s"}},
         {{"offered", "--seconds", "1"}, {"p50_ms", "p95_ms", "p99_ms"}},
         {{"memory", "--jobs", "3000"}, {"rss_mb"}},
+        {{"ingest", "--folder", TASK_WORKER_SOURCE_DIR "/docs"},
+         {"documents_per_s", "unchanged_documents_per_s", "chunks", "rss_second_mb"}},
         {{"scrape", "--jobs", "30000", "--per-second", "100"}, {"p50_ms", "p99_ms", "lost_pct", "cpu_us", "series"}},
         {{"start", "--repeats", "2"}, {"p50_ms", "longest_ms", "psql_ms"}},
         {{"idle", "--seconds", "1"}, {"cpu_pct_of_a_core", "rss_mb", "threads"}},

@@ -69,6 +69,9 @@ const std::vector<Case>& cases() {
         {"batch cancel", "photos --yes", "id cancelled stopping dry_run"},
         {"batch watch", "ended", batch_names, " final"},
         {"job wait", "128", "job state"},
+        {"documents setup", "", "embeddings"},
+        {"documents search", "walrus", "rank path headline"},
+        {"documents ingest", ". --set documents.root=.", "batch name jobs skipped first_job existed sealed"},
         {"doctor", "", "check ok text advice"},
         {"completion", "bash", "shell script"},
         {"man", "task-worker-batch", "page section text"},
@@ -116,6 +119,12 @@ TEST_CASE(
     const CliOffice office;
     const Shell& shell = office.shell;
     shell.folder.write("a", "");
+    REQUIRE(shell.run({"documents", "setup"}).code == 0);
+    office.database.psql(R"sql(
+        insert into documents.documents (sha256, format, bytes, chunks) values ('', 'text', 6, 1);
+        insert into documents.files (path, document_id) select '/a', id from documents.documents;
+        insert into documents.chunks (document_id, number, text) select id, 1, 'walrus' from documents.documents;
+    )sql");
     for (const Case& one : cases()) {
         Words words = words_of(one.command + " " + one.arguments);
         words.emplace_back("--json");

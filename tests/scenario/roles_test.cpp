@@ -197,6 +197,33 @@ TEST_CASE("the application's role does everything that workers and commands do",
     CHECK_THAT(worker.output(), !Contains("permission denied"));
 }
 
+TEST_CASE(
+    "the owner's role sets up documents, the application's ingests, the reading one searches", "[scenario][roles]"
+) {
+    const Roles roles;
+    const TemporaryFolder folder;
+    folder.write("a.txt", "a walrus");
+    const auto documents = [&](std::vector<std::string> words, const std::string& user) {
+        words.insert(words.begin(), {TASK_WORKER_BINARY, "documents"});
+        words.insert(words.end(), {"--set", "documents.root=" + folder.path()});
+        const Finished done = roles.command(words, user);
+        INFO(done.errors);
+        CHECK(done.code == 0);
+        return done.output;
+    };
+    CHECK(roles.command({TASK_WORKER_BINARY, "documents", "setup"}, "shop").code == 1);
+    for (int time = 0; time < 2; ++time) documents({"setup"}, "migrator");
+    CHECK(
+        roles.value("select pg_get_userbyid(relowner) from pg_class where oid = 'documents.chunks'::regclass") ==
+        "task_worker_owner"
+    );
+    const WorkerProcess worker(roles.url("shop"), {{"TASK_WORKER_DOCUMENTS_ROOT", folder.path()}});
+    documents({"ingest", folder.path(), "--watch"}, "shop");
+    CHECK_THAT(documents({"search", "walrus"}, "reports"), Contains("**walrus**"));
+    roles.refuses("drop table documents.chunks", "shop");
+    roles.refuses("delete from documents.files", "reports");
+}
+
 TEST_CASE("the reading role reads everything, for reports and backups, and cannot write", "[scenario][roles]") {
     const Roles roles;
     psql(roles.url("shop"), "select task_queue.create_partitions(20), task_queue.enqueue('noop', '{}')");

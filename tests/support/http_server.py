@@ -150,6 +150,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def answer_nothing(self):
         self.close_connection = True
 
+    # As OpenAI or Ollama do: the length of each text, and as many halves as it takes.
+    def answer_embeddings(self):
+        texts = json.loads(self.given)["input"]
+        rest = [0.5] * (int(self.query.get("dimensions", 3)) - 1)
+        vectors = [[len(text)] + rest for text in texts]
+        data = [{"index": place, "embedding": vector} for place, vector in enumerate(vectors)]
+        is_ollama = self.query["shape"] == "ollama"
+        self.answer(200, json.dumps({"embeddings": vectors} if is_ollama else {"data": data[::-1]}))
+
     def answer_announced(self):
         self.wfile.write(b"HTTP/1.1 102 Processing\r\nRetry-After: 5\r\n\r\n")
         self.answer(200, '"done"')

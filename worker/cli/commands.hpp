@@ -17,6 +17,7 @@ int perform(const Global& global, const JobCommand& command);
 int perform(const Global& global, const QueueCommand& command);
 int perform(const Global& global, const WorkerCommand& command);
 int perform(const Global& global, const DeadCommand& command);
+int perform(const Global& global, const DocumentsCommand& command);
 int perform(const Global& global, const DoctorCommand& command);
 int perform(const Global& global, const CompletionCommand& command);
 int perform(const Global& global, const ManCommand& command);

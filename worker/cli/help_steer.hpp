@@ -215,4 +215,46 @@ Examples:
   task-worker dead purge --kind resize --dry-run
   task-worker dead purge --kind resize --yes)";
 
+inline constexpr const char* documents =
+    R"(Text, Markdown and HTML, each also packed with gzip (.gz). Workers whose
+documents.root is set read them, a job of the kind documents.ingest for each.
+
+Examples:
+  task-worker documents setup
+  task-worker documents ingest /usr/share/doc --watch
+  task-worker documents search 'signal handling')";
+
+inline constexpr const char* documents_setup =
+    R"(Creates the tables and the function documents.search, for a user who may create
+in the database; again later is harmless. Creates the extension vector, too,
+where the server has pgvector and the user may.
+
+--json: {embeddings}: vector or real[]
+
+Examples:
+  task-worker documents setup)";
+
+inline constexpr const char* documents_ingest =
+    R"(What is stored already, and has not changed, is passed over, and so is a file
+with the content of another. Links are not followed; images, archives and the
+like are left out by their names. Exit code 1 when there is nothing to ingest.
+
+--json: with --remove-gone first {removed}; {batch, name, jobs, skipped,
+  first_job, existed, sealed}; with --watch the objects of batch watch follow
+
+Examples:
+  task-worker documents ingest /srv/docs --watch
+  task-worker documents ingest /srv/docs/guides --remove-gone)";
+
+inline constexpr const char* documents_search =
+    R"(Ranked: every word must be there, or one of two with or between them; "a
+phrase" in double quotes; no word with - before it. The function
+documents.search does the same in SQL. Exit code 1 when nothing was found.
+
+--json: [{rank, path, headline}], where the words stand between **
+
+Examples:
+  task-worker documents search connection pool
+  task-worker documents search '"exit code" or signal -shell' --limit 3)";
+
 }  // namespace worker::cli::help

@@ -142,6 +142,17 @@ struct DeadCommand {
     int limit = 20;
 };
 
+struct DocumentsCommand {
+    enum class Action { setup, ingest, search };
+    Action action = Action::search;
+    std::string folder;        // of ingest
+    std::string batch;         // of ingest; empty: documents
+    bool remove_gone = false;  // of ingest
+    bool watch = false;        // of ingest
+    std::vector<std::string> words;
+    int limit = 10;
+};
+
 using Command = std::variant<
     RunCommand,
     DevCommand,
@@ -153,6 +164,7 @@ using Command = std::variant<
     QueueCommand,
     WorkerCommand,
     DeadCommand,
+    DocumentsCommand,
     DoctorCommand,
     CompletionCommand,
     ManCommand>;

@@ -209,6 +209,28 @@ void Parser::add_dead() {
     purge->add_flag("--yes", dead_.yes, "without asking");
 }
 
+void Parser::add_documents() {
+    using Action = DocumentsCommand::Action;
+    CLI::App* group = add(app_, "documents", "Ingest documents, and search in them", help::documents);
+    add_action(*group, "setup", "Create the schema documents", help::documents_setup, documents_, Action::setup);
+    CLI::App* ingest = add_action(
+        *group,
+        "ingest",
+        "Ingest a folder's documents, a job per file",
+        help::documents_ingest,
+        documents_,
+        Action::ingest
+    );
+    ingest->add_option("DIR", documents_.folder, "documents.root, or a folder beneath it")->required()->type_name(" ");
+    ingest->add_flag("--remove-gone", documents_.remove_gone, "forget files of DIR that are there no more");
+    ingest->add_option("-b,--batch", documents_.batch, "name of the batch [documents]")->type_name("NAME");
+    ingest->add_flag("-w,--watch", documents_.watch, "watch the batch until it has finished");
+    CLI::App* search =
+        add_action(*group, "search", "The documents that fit best", help::documents_search, documents_, Action::search);
+    search->add_option("WORDS", documents_.words, "as search engines take them")->required()->type_name(" ");
+    add_limit(*search, "--limit", documents_.limit, "at most so many");
+}
+
 void Parser::add_doctor() {
     CLI::App* command =
         add(app_, "doctor", "Look for what goes wrong, and say what to do", help::doctor, [this] { return doctor_; });

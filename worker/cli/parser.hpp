@@ -42,6 +42,7 @@ public:
         add_queue();
         add_worker();
         add_dead();
+        add_documents();
         add_doctor();
         add_completion();
         add_man();
@@ -249,6 +250,7 @@ private:
     void add_queue();
     void add_worker();
     void add_dead();
+    void add_documents();
     void add_doctor();
     void add_completion();
     void add_man();
@@ -296,6 +298,7 @@ private:
     JobCommand job_;
     QueueCommand queue_;
     DeadCommand dead_;
+    DocumentsCommand documents_;
     DoctorCommand doctor_;
     CompletionCommand completion_;
     ManCommand man_;
