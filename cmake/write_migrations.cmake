@@ -38,7 +38,7 @@ const std::vector<Migration> embedded{
 ${rows}};
 }  // namespace
 
-std::span<const Migration> embedded_migrations() { return embedded; }
+std::span<const Migration> written_migrations() { return embedded; }
 
 }  // namespace db
 ")

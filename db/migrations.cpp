@@ -1,9 +1,11 @@
 #include "db/migrations.hpp"
 
 #include "db/error.hpp"
+#include "db/lock_wait.hpp"
 #include "db/transaction.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -36,8 +38,26 @@ const Statement create_ledger_sql{"create_ledger", R"sql(
         name text not null,
         checksum text not null,
         applied_at timestamptz not null default now(),
+        oldest_program integer,  -- whose programs work with it; null: only those that know it
         constraint pk_migrations primary key (version)
     )
+)sql"};
+
+// Ledgers of before have no such column.
+const Statement lacks_oldest_sql{"lacks_oldest", R"sql(
+    select not exists (
+        select from pg_attribute
+        where attrelid = to_regclass('task_queue.migrations') and attname = 'oldest_program' and not attisdropped
+    )
+)sql"};
+
+const Statement add_oldest_sql{"add_oldest", R"sql(
+    alter table task_queue.migrations add column oldest_program integer
+)sql"};
+
+// After the wait for another migrator, which holds up nobody.
+const Statement limit_lock_waits_sql{"limit_lock_waits", R"sql(
+    select set_config('lock_timeout', $1::text, true)
 )sql"};
 
 const Statement create_schema_sql{"create_schema", R"sql(
@@ -49,14 +69,15 @@ const Statement has_ledger_sql{"has_ledger", R"sql(
 )sql"};
 
 const Statement read_ledger_sql{"read_ledger", R"sql(
-    select version, name, checksum, applied_at
-    from task_queue.migrations
+    select version, name, checksum, applied_at,
+        coalesce((to_jsonb(m) ->> 'oldest_program')::integer, version) as oldest_program
+    from task_queue.migrations m
     order by version
 )sql"};
 
 const Statement write_ledger_sql{"write_ledger", R"sql(
-    insert into task_queue.migrations (version, name, checksum)
-    values ($1::integer, $2::text, $3::text)
+    insert into task_queue.migrations (version, name, checksum, oldest_program)
+    values ($1::integer, $2::text, $3::text, $4::integer)
 )sql"};
 
 const Statement erase_ledger_sql{"erase_ledger", R"sql(
@@ -68,6 +89,7 @@ struct Applied {
     std::string name;
     std::string checksum;
     TimePoint at;
+    int oldest_program = 0;
 };
 
 // FNV-1a, 64 bits: enough to notice an edited file (http://www.isthe.com/chongo/tech/comp/fnv/).
@@ -89,27 +111,35 @@ asio::awaitable<std::map<int, Applied>> read_ledger(Session& session) {
     const Rows rows = co_await session.execute(read_ledger_sql);
     for (const Row row : rows) {
         ledger.emplace(
-            row.get<int>(0), Applied{row.get<std::string>(1), row.get<std::string>(2), row.get<TimePoint>(3)}
+            row.get<int>(0),
+            Applied{row.get<std::string>(1), row.get<std::string>(2), row.get<TimePoint>(3), row.get<int>(4)}
         );
     }
     co_return ledger;
 }
 
 // One step in a transaction of its own, under the lock. Answers false when there is nothing left to do.
-asio::awaitable<bool> step_up(Session& session, int to, const OnStep& on_step) {
+asio::awaitable<bool> step_up(Session& session, int to, std::chrono::milliseconds a_try, const OnStep& on_step) {
     co_await session.execute(lock_migrations_sql);
+    co_await session.execute(limit_lock_waits_sql, std::to_string(a_try.count()));
     co_await session.execute(become_owner_sql);
     const std::map<int, Applied> ledger = co_await read_ledger(session);
     if (ledger.empty()) {
         co_await session.execute(create_schema_sql);
         co_await session.execute(create_ledger_sql);
+    } else if ((co_await session.execute(lacks_oldest_sql)).front().get<bool>(0)) {
+        co_await session.execute(add_oldest_sql);
     }
     for (const Migration& migration : embedded_migrations()) {
         if (migration.version > to || ledger.contains(migration.version)) continue;
         if (on_step) on_step(migration);
         co_await session.run_script(migration.up, {});
         co_await session.execute(
-            write_ledger_sql, std::int32_t{migration.version}, migration.name, checksum(migration.up)
+            write_ledger_sql,
+            std::int32_t{migration.version},
+            migration.name,
+            checksum(migration.up),
+            std::int32_t{oldest_program(migration)}
         );
         co_return true;
     }
@@ -142,6 +172,7 @@ asio::awaitable<std::vector<MigrationStatus>> read_migrations(Session& session) 
     std::vector<MigrationStatus> statuses;
     for (const Migration& migration : embedded_migrations()) {
         MigrationStatus status{migration.version, std::string(migration.name), {}};
+        status.oldest_program = oldest_program(migration);
         if (const auto applied = ledger.find(migration.version); applied != ledger.end()) {
             status.applied_at = applied->second.at;
             status.changed = applied->second.checksum != checksum(migration.up);
@@ -150,18 +181,46 @@ asio::awaitable<std::vector<MigrationStatus>> read_migrations(Session& session) 
     }
     for (const auto& [version, applied] : ledger) {
         if (std::ranges::find(embedded_migrations(), version, &Migration::version) == embedded_migrations().end()) {
-            statuses.push_back({version, applied.name, applied.at, false, false});
+            statuses.push_back({version, applied.name, applied.at, false, false, applied.oldest_program});
         }
     }
     std::ranges::sort(statuses, {}, &MigrationStatus::version);
     co_return statuses;
 }
 
-asio::awaitable<int> migrate_up(Session& session, std::optional<int> to, OnStep on_step) {
+int oldest_program(const Migration& migration) {
+    constexpr std::string_view mark = "-- works with programs from ";
+    const std::size_t at = migration.up.find(mark);
+    int oldest = migration.version;
+    if (at == std::string_view::npos) return oldest;
+    const std::string_view number = migration.up.substr(at + mark.size());
+    std::from_chars(number.data(), number.data() + number.size(), oldest);
+    return oldest;
+}
+
+asio::awaitable<int> migrate_up(Session& session, std::optional<int> to, OnStep on_step, LockPatience patience) {
     const int last = to.value_or(embedded_migrations().empty() ? 0 : embedded_migrations().back().version);
-    for (int applied = 0;; ++applied) {
-        const bool more = co_await transact(session, [&](Session& inside) { return step_up(inside, last, on_step); });
+    int applied = 0;
+    LockWait wait(patience);
+    for (;;) {
+        bool more = false;
+        std::optional<Error> failure;
+        try {
+            const OnStep once = [&](const Migration& migration) {
+                if (wait.begins(migration) && on_step) on_step(migration);
+            };
+            more = co_await transact(session, [&](Session& inside) {
+                return step_up(inside, last, patience.a_try, once);
+            });
+        } catch (const Error& error) {
+            failure = error;
+        }
+        if (failure) {
+            co_await wait.after(*failure);
+            continue;
+        }
         if (!more) co_return applied;
+        ++applied;
     }
 }
 
@@ -186,9 +245,9 @@ std::string migrations_as_sql() {
     std::string script = std::string(create_schema_sql.sql) + ";\n" + std::string(create_ledger_sql.sql) + ";\n";
     for (const Migration& migration : embedded_migrations()) {
         script += "\n-- " + std::string(migration.name) + "\nbegin;\n" + std::string(migration.up);
-        script += "\ninsert into task_queue.migrations (version, name, checksum) values (" +
+        script += "\ninsert into task_queue.migrations (version, name, checksum, oldest_program) values (" +
                   std::to_string(migration.version) + ", '" + std::string(migration.name) + "', '" +
-                  checksum(migration.up) + "');\ncommit;\n";
+                  checksum(migration.up) + "', " + std::to_string(oldest_program(migration)) + ");\ncommit;\n";
     }
     return script;
 }
@@ -197,11 +256,16 @@ asio::awaitable<SchemaState> read_schema_state(Session& session) {
     const std::vector<MigrationStatus> statuses = co_await read_migrations(session);
     bool any = false;
     bool pending = false;
+    bool unknown = false;
+    bool works = true;
+    const int newest = embedded_migrations().empty() ? 0 : embedded_migrations().back().version;
     for (const MigrationStatus& status : statuses) {
-        if (!status.known) co_return SchemaState::newer;
         any = any || status.applied_at;
         pending = pending || !status.applied_at;
+        unknown = unknown || !status.known;
+        works = works && (status.known || status.oldest_program <= newest);
     }
+    if (unknown) co_return works && !pending ? SchemaState::ahead : SchemaState::newer;
     co_return !any ? SchemaState::missing : pending ? SchemaState::older : SchemaState::current;
 }
 

@@ -43,11 +43,20 @@ namespace {
 
 // What to do, where libpq only says what is wrong.
 std::string_view way_out(std::string_view text) {
-    constexpr std::array<std::pair<std::string_view, std::string_view>, 3> known{{
+    constexpr std::string_view foreign_authority =
+        "; the server does not know who signed the certificate in sslcert: add that authority to its ssl_ca_file, a "
+        "pooler's to client_tls_ca_file";
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 7> known{{
         {"certificate verify failed",
          "; the server's certificate has expired, or is not signed by an authority in sslrootcert: renew it, or set "
          "sslrootcert to its authority's file"},
         {"does not match host name", "; connect by a name that the certificate carries, or renew it with this name"},
+        {"connection requires a valid client certificate",
+         "; set sslcert and sslkey in the URL to a certificate for this user"},
+        {"certificate authentication failed",
+         "; the CN of the certificate in sslcert must be the URL's user, or pg_ident.conf map it"},
+        {"alert unknown ca", foreign_authority},
+        {"alert decrypt error", foreign_authority},
         {"server does not support SSL", "; turn on ssl in the server, or choose a weaker sslmode"},
     }};
     for (const auto& [words, hint] : known) {

@@ -141,11 +141,8 @@ asio::awaitable<std::vector<BatchStatus>> list_batches(db::Session& session, Bat
 }
 
 // Indexes: ix_batches_finished_at and ix_batches_finished_at_discarded, since finished ones stay for days.
-const db::Statement list_unfinished_batches_sql{"list_unfinished_batches", R"sql(
-    select s.id, s.name, s.state, s.round, s.total, s.completed, s.discarded, s.cancelled, s.running, s.waiting, s.percent,
-        s.recent_rate, s.overall_rate, ceil(extract(epoch from s.eta))::bigint, s.created_at, s.sealed_at, s.finished_at,
-        s.meta
-    from (
+const db::Statement list_current_batches_sql{"list_current_batches", R"sql(
+    with unfinished as (
         select u.id
         from (
             select b.id, b.created_at from task_queue.batches b where b.finished_at is null and b.discarded = 0
@@ -154,13 +151,29 @@ const db::Statement list_unfinished_batches_sql{"list_unfinished_batches", R"sql
         ) u
         order by u.created_at desc
         limit $1::integer
-    ) newest
-    cross join lateral task_queue.batch_status(newest.id) s
-    order by s.created_at desc
+    ),
+    finished as (
+        select u.id
+        from (
+            (select b.id, b.finished_at from task_queue.batches b
+             where b.finished_at is not null and b.discarded = 0 order by b.finished_at desc limit $2::integer)
+            union all
+            (select b.id, b.finished_at from task_queue.batches b
+             where b.finished_at is not null and b.discarded > 0 order by b.finished_at desc limit $2::integer)
+        ) u
+        order by u.finished_at desc
+        limit $2::integer
+    )
+    select s.id, s.name, s.state, s.round, s.total, s.completed, s.discarded, s.cancelled, s.running, s.waiting, s.percent,
+        s.recent_rate, s.overall_rate, ceil(extract(epoch from s.eta))::bigint, s.created_at, s.sealed_at, s.finished_at,
+        s.meta
+    from (select id from unfinished union all select id from finished) listed
+    cross join lateral task_queue.batch_status(listed.id) s
+    order by s.finished_at desc nulls first, s.created_at desc
 )sql"};
 
-asio::awaitable<std::vector<BatchStatus>> list_unfinished_batches(db::Session& session, int limit) {
-    const db::Rows rows = co_await session.execute(list_unfinished_batches_sql, limit);
+asio::awaitable<std::vector<BatchStatus>> list_current_batches(db::Session& session, int unfinished, int finished) {
+    const db::Rows rows = co_await session.execute(list_current_batches_sql, unfinished, finished);
     co_return db::map_rows(rows, status_from_row);
 }
 

@@ -121,9 +121,13 @@ struct BatchFilter {
 // Throws: db::Error.
 boost::asio::awaitable<std::vector<BatchStatus>> list_batches(db::Session& session, BatchFilter filter = {});
 
-// The newest that have not finished.
-// Throws: db::Error.
-boost::asio::awaitable<std::vector<BatchStatus>> list_unfinished_batches(db::Session& session, int limit);
+// The newest that have not finished, the newest first, and then those that finished last, the last first.
+//
+// Transaction: the caller's, after fix_plans.
+// Throws:      db::Error.
+boost::asio::awaitable<std::vector<BatchStatus>> list_current_batches(
+    db::Session& session, int unfinished, int finished
+);
 
 struct BatchLoad {
     std::string state{};         // open, sealed, cancelled

@@ -65,6 +65,14 @@ const db::Statement read_depth_sql{"read_depth", R"sql(
     order by q.id
 )sql"};
 
+std::vector<LaneCursor> all_lanes(std::span<const Queue> queues) {
+    std::vector<LaneCursor> lanes;
+    for (const Queue& queue : queues) {
+        for (std::int16_t priority = 0; priority <= 9; ++priority) lanes.push_back({queue.id, priority});
+    }
+    return lanes;
+}
+
 boost::asio::awaitable<std::vector<QueueDepth>> read_depth(
     db::Session& session, std::span<const LaneCursor> lanes, int rows
 ) {

@@ -6,6 +6,7 @@
 #include "db/session.hpp"
 #include "queue/claim.hpp"
 #include "queue/ids.hpp"
+#include "queue/names.hpp"
 
 #include <boost/asio/awaitable.hpp>
 
@@ -25,6 +26,9 @@ struct QueueDepth {
     bool bounded = false;                               // there is more than what was counted
     std::optional<std::chrono::milliseconds> oldest{};  // how long the first of the line has been due; empty: no line
 };
+
+// Every lane of these queues, from its beginning.
+std::vector<LaneCursor> all_lanes(std::span<const Queue> queues);
 
 // Counts the jobs of every queue, looking at no more than `rows` rows of each lane in `lanes` (of more than ten lanes
 // at no more than ten times `rows` in all), of all that is scheduled, and of all that runs. A lane is counted from its

@@ -57,7 +57,7 @@ extern const db::Statement seal_due_batches_sql;
 extern const db::Statement fold_batch_changes_sql;
 extern const db::Statement read_batch_status_sql;
 extern const db::Statement list_batches_sql;
-extern const db::Statement list_unfinished_batches_sql;
+extern const db::Statement list_current_batches_sql;
 extern const db::Statement read_batch_loads_sql;
 extern const db::Statement read_batch_callbacks_sql;
 extern const db::Statement list_waiting_kinds_sql;
@@ -75,6 +75,7 @@ extern const db::Statement list_stuck_leases_sql;
 extern const db::Statement list_stuck_batches_sql;
 extern const db::Statement list_dead_jobs_sql;
 extern const db::Statement find_dead_jobs_sql;
+extern const db::Statement list_recent_failures_sql;
 extern const db::Statement redrive_dead_jobs_sql;
 extern const db::Statement purge_dead_jobs_sql;
 

@@ -59,7 +59,7 @@ boost::asio::awaitable<void> retire_worker(db::Session& session, WorkerId worker
 
 const db::Statement read_workers_sql{"read_workers", R"sql(
     select id, beat, connections, slots, pid, hungry, stopped, host, version, kinds, queues, started_at, heartbeat_at,
-        dead_at
+        dead_at, (greatest(extract(epoch from now() - heartbeat_at), 0) * 1000)::bigint
     from task_queue.workers
     order by id
 )sql"};
@@ -82,8 +82,14 @@ boost::asio::awaitable<std::vector<Worker>> read_workers(db::Session& session) {
             .started_at = row.get<db::TimePoint>(11),
             .heartbeat_at = row.get<db::TimePoint>(12),
             .dead_at = row.get<std::optional<db::TimePoint>>(13),
+            .heartbeat_age = std::chrono::milliseconds(row.get<std::int64_t>(14)),
         };
     });
+}
+
+std::string_view state_name(const Worker& worker) {
+    if (worker.stopped) return "stopped";
+    return worker.dead_at ? "dead" : "live";
 }
 
 // A row that is locked is passed over: a worker that stands still may hold it, and must not hold up the rest.

@@ -8,9 +8,11 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include <chrono>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace queue {
@@ -71,7 +73,11 @@ struct Worker {
     db::TimePoint started_at{};
     db::TimePoint heartbeat_at{};
     std::optional<db::TimePoint> dead_at{};
+    std::chrono::milliseconds heartbeat_age{};
 };
+
+// live, stopped (in order) or dead.
+std::string_view state_name(const Worker& worker);
 
 // Every worker, living or dead within the hour, in the order of their ids.
 // Throws: db::Error.

@@ -20,6 +20,8 @@ namespace worker {
 enum class Environment { dev, test, production };
 enum class BudgetMode { enforce, warn };
 enum class LogLevel { trace, debug, info, warn, error };
+// Who writes a line of the log.
+enum class Component { worker, control, engine, jobs, handlers, maintenance, database, endpoints };
 enum class LogFormat { automatic, text, json };  // automatic: text on a terminal, else JSON
 
 struct DatabaseConfig {
@@ -88,6 +90,8 @@ inline constexpr std::chrono::seconds http_timeout{60};  // of an http handler t
 struct LogConfig {
     LogLevel level = LogLevel::info;
     LogFormat format = LogFormat::automatic;
+    std::map<Component, LogLevel> levels{};  // of those that have another one than `level`
+    std::string file{};                      // as given; empty: standard error
 };
 
 struct Config {

@@ -250,6 +250,7 @@ void check_config(Draft& draft) {
     if (config.worker.threads == 0) {
         config.worker.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
     }
+    if (!config.log.file.empty()) config.log.file = whole_path(config, config.log.file);
     check_database(draft);
     check_worker(draft);
     for (auto& [kind, handler] : config.handlers) complete_handler(draft, kind, handler);

@@ -52,6 +52,63 @@ std::string show_listen(const ListenAddress& address) {
     return v6 ? fmt::format("[{}]:{}", address.host, address.port) : fmt::format("{}:{}", address.host, address.port);
 }
 
+const TextList level_words{"trace", "debug", "info", "warn", "error"};
+const TextList component_words{
+    "worker", "control", "engine", "jobs", "handlers", "maintenance", "database", "endpoints"
+};
+
+template <class Enum>
+std::optional<Enum> word_of(const TextList& words, std::string_view text) {
+    const auto found = std::ranges::find(words, text);
+    if (found == words.end()) return {};
+    return static_cast<Enum>(found - words.begin());
+}
+
+// As names with values, or as the text that a variable can hold: jobs=debug,database=warn.
+std::string set_levels(Config& config, const Value& value) {
+    constexpr std::string_view shape = "takes components with levels, such as {jobs: debug, database: warn}";
+    TextMap pairs;
+    if (const auto* given = std::get_if<TextMap>(&value)) pairs = *given;
+    if (std::holds_alternative<TextList>(value)) return std::string(shape);
+    if (const auto* text = std::get_if<std::string>(&value)) {
+        for (const std::string& item : split_list(*text)) {
+            const std::size_t equals = item.find('=');
+            if (equals == std::string::npos) return std::string(shape) + ", or jobs=debug,database=warn";
+            pairs.emplace_back(item.substr(0, equals), item.substr(equals + 1));
+        }
+    }
+    std::map<Component, LogLevel> levels;
+    for (const auto& [name, word] : pairs) {
+        const auto component = word_of<Component>(component_words, name);
+        if (!component) return in_quotes(name) + " is not one of " + join(component_words);
+        const auto level = word_of<LogLevel>(level_words, word);
+        if (!level) return in_quotes(word) + " is not one of " + join(level_words);
+        levels[*component] = *level;
+    }
+    config.log.levels = std::move(levels);
+    return {};
+}
+
+Key<Config> levels_key() {
+    Key<Config> key{
+        .name = "log.levels",
+        .form = Form::map,
+        .meaning = "Levels of single components, {jobs: debug}: " + join(component_words)
+    };
+    key.set = set_levels;
+    key.show = [](const Config& config) {
+        TextList items;
+        for (const auto& [component, level] : config.log.levels) {
+            items.push_back(
+                component_words[static_cast<std::size_t>(component)] + "=" +
+                level_words[static_cast<std::size_t>(level)]
+            );
+        }
+        return join(items, ",");
+    };
+    return key;
+}
+
 // clang-format off
 Keys<Config> make_config_keys() {
     using C = Config;
@@ -142,10 +199,13 @@ Keys<Config> make_config_keys() {
         integer<C>("limits.host_connections", {1, 10'000}, "Connections of all http handlers to one host at once",
                    [](auto& c) -> auto& { return c.limits.host_connections; }),
 
-        choice<C>("log.level", {"trace", "debug", "info", "warn", "error"}, "Least urgent level that is logged",
+        choice<C>("log.level", level_words, "Least urgent level that is logged",
                   [](auto& c) -> auto& { return c.log.level; }),
         choice<C>("log.format", {"auto", "text", "json"}, "auto: text on a terminal, else JSON",
                   [](auto& c) -> auto& { return c.log.format; }),
+        levels_key(),
+        text<C>("log.file", "File for the log, opened anew on SIGHUP; empty: standard error",
+                [](auto& c) -> auto& { return c.log.file; }),
     };
 }
 

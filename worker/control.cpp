@@ -77,11 +77,13 @@ asio::awaitable<void> Control::beat() {
         if (failure) {
             session.reset();
             refresh_ = true;
-            log_once(trouble_, LogLevel::warn, "heartbeat not accepted", {{"error", failure->what()}});
+            log_once(
+                trouble_, Component::control, LogLevel::warn, "heartbeat not accepted", {{"error", failure->what()}}
+            );
             pause = jittered(std::min(retry, config_.worker.heartbeat));
             retry = std::min(retry * 2, longest_retry);
         } else {
-            if (trouble_.clear()) log(LogLevel::info, "heartbeat accepted again");
+            if (trouble_.clear()) log(Component::control, LogLevel::info, "heartbeat accepted again");
             retry = first_retry;
         }
         co_await beat_wakeup_.wait_for(pause);
@@ -119,7 +121,8 @@ asio::awaitable<void> Control::be_reborn(db::Session& session) {
     last_accepted_ = sent.time_since_epoch();
     suspended_ = false;
     engine_.adopt(worker);
-    log(LogLevel::warn,
+    log(Component::control,
+        LogLevel::warn,
         "the lease had ended: going on as a new worker",
         {{"worker_id", static_cast<std::int64_t>(worker)}, {"was", static_cast<std::int64_t>(old)}});
 }
@@ -141,19 +144,25 @@ bool Control::awaits_handlers() const {
 // after half of what is left then the programs that still run are killed, whatever their kill_after.
 void Control::check_lease() {
     if (!suspended_ && heartbeat_age() >= config_.worker.lease_timeout * 2 / 3) {
-        log(LogLevel::error, "no heartbeat was accepted for two thirds of lease_timeout: stopping every handler");
+        log(Component::control,
+            LogLevel::error,
+            "no heartbeat was accepted for two thirds of lease_timeout: stopping every handler");
         suspend();
     }
     if (!suspended_ || has_killed_ || Clock::now() - suspended_at_ < config_.worker.lease_timeout / 6) return;
     has_killed_ = true;
     if (const int killed = jobs::kill_guarded_groups(); killed > 0)
-        log(LogLevel::warn, "the lease is about to end: programs that still ran are killed", {{"programs", killed}});
+        log(Component::control,
+            LogLevel::warn,
+            "the lease is about to end: programs that still ran are killed",
+            {{"programs", killed}});
 }
 
 asio::awaitable<void> Control::watch_deadlines() {
     while (!stopping_) {
         engine_.stop_overdue(Clock::now());
         check_lease();
+        log_left_out();
         co_await watch_wakeup_.wait_for(tick);
     }
 }
@@ -173,7 +182,7 @@ asio::awaitable<void> Control::listen() {
             refresh_ = true;  // what came meanwhile was not heard
             beat_wakeup_.notify();
             engine_.wake();
-            if (listen_trouble_.clear()) log(LogLevel::info, "listening again");
+            if (listen_trouble_.clear()) log(Component::control, LogLevel::info, "listening again");
             retry = first_retry;
             while (!stopping_) {
                 const auto notification = co_await session.connection().wait_notification(listen_check);
@@ -191,7 +200,9 @@ asio::awaitable<void> Control::listen() {
         listening_on_ = nullptr;
         engine_.set_listening(false);
         if (stopping_) break;
-        log_once(listen_trouble_, LogLevel::warn, "not listening, polling instead", {{"error", trouble}});
+        log_once(
+            listen_trouble_, Component::control, LogLevel::warn, "not listening, polling instead", {{"error", trouble}}
+        );
         co_await listen_wakeup_.wait_for(jittered(retry));
         retry = std::min(retry * 2, longest_retry);
     }

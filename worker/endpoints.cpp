@@ -34,6 +34,11 @@ using boost::system::error_code;
 
 namespace {
 
+// What the page may load: its own files, from here. What it shows can run nothing.
+constexpr std::string_view content_policy =
+    "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'";
+
 using Request = http::request<http::string_body>;
 using Response = http::response<http::string_body>;
 
@@ -52,6 +57,7 @@ Response make_response(Answer answer, unsigned version, bool head, bool keep_ali
     response.set(http::field::content_type, answer.content_type);
     response.set(http::field::cache_control, "no-store");
     response.set("X-Content-Type-Options", "nosniff");
+    response.set("Content-Security-Policy", content_policy);
     if (!answer.allow.empty()) response.set(http::field::allow, answer.allow);
     response.keep_alive(keep_alive);
     response.content_length(answer.body.size());
@@ -114,7 +120,12 @@ private:
             tcp::socket socket = co_await acceptor_.async_accept(asio::redirect_error(asio::use_awaitable, error));
             if (closing_) break;
             if (error) {  // no descriptors left, most likely: they come back
-                log_once(accept_failures_, LogLevel::warn, "cannot accept a connection: " + error.message());
+                log_once(
+                    accept_failures_,
+                    Component::endpoints,
+                    LogLevel::warn,
+                    "cannot accept a connection: " + error.message()
+                );
                 asio::steady_timer timer(strand_, std::chrono::milliseconds(100));
                 co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, error));
                 continue;

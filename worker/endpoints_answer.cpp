@@ -1,6 +1,7 @@
 #include "worker/endpoints_answer.hpp"
 
 #include "worker/logging.hpp"
+#include "worker/page.hpp"
 
 #include <array>
 #include <exception>
@@ -9,24 +10,16 @@ namespace worker {
 
 namespace {
 
-constexpr std::string_view home_page = R"(<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>task-worker</title>
-<style>body { font: 1rem/1.5 system-ui, sans-serif; margin: 3rem auto; max-width: 40rem; padding: 0 1rem }</style>
-<h1>task-worker</h1>
-<ul>
-<li><a href="/status">/status</a>: what this worker does, as JSON
-<li><a href="/metrics">/metrics</a>: for Prometheus
-<li><a href="/readyz">/readyz</a>: whether it can claim jobs
-<li><a href="/healthz">/healthz</a>: whether the process lives
-</ul>
-</html>
-)";
+Answer page(const EndpointCallbacks&) {
+    return {.content_type = "text/html; charset=utf-8", .body = std::string(page_html)};
+}
 
-Answer home(const EndpointCallbacks&) {
-    return {.content_type = "text/html; charset=utf-8", .body = std::string(home_page)};
+Answer style(const EndpointCallbacks&) {
+    return {.content_type = "text/css; charset=utf-8", .body = std::string(page_css)};
+}
+
+Answer script(const EndpointCallbacks&) {
+    return {.content_type = "text/javascript; charset=utf-8", .body = std::string(page_js)};
 }
 
 Answer metrics(const EndpointCallbacks& callbacks) {
@@ -51,8 +44,14 @@ struct Route {
     std::string_view path;
     Answer (*answer)(const EndpointCallbacks&);
 };
-constexpr std::array<Route, 5> routes{
-    {{"/", home}, {"/metrics", metrics}, {"/healthz", healthz}, {"/readyz", readyz}, {"/status", status}}
+constexpr std::array<Route, 7> routes{
+    {{"/", page},
+     {"/page.css", style},
+     {"/page.js", script},
+     {"/metrics", metrics},
+     {"/healthz", healthz},
+     {"/readyz", readyz},
+     {"/status", status}}
 };
 
 }  // namespace
@@ -67,7 +66,8 @@ Answer answer(const EndpointCallbacks& callbacks, std::string_view method, std::
         try {
             return route.answer(callbacks);
         } catch (const std::exception& error) {
-            log(LogLevel::error, "an endpoint failed", {{"path", path}, {"error", error.what()}});
+            const Fields fields{{"path", path}, {"error", error.what()}};
+            log_limited(Component::endpoints, LogLevel::error, "an endpoint failed", fields, std::string(path));
             return {.status = 500, .body = "the answer could not be made; the log says why\n"};
         }
     }

@@ -53,7 +53,7 @@ void Engine::accept(Round& round, Answer answer) {
     for (queue::Bundle& bundle : answer.bundles) claimed.push_back(read_bundle(std::move(bundle), round.request, now));
     const std::lock_guard lock(mutex_);
     retry_delay_ = {};
-    if (trouble_.clear()) log(LogLevel::info, "claiming and writing work again");
+    if (trouble_.clear()) log(Component::engine, LogLevel::info, "claiming and writing work again");
     if (suspended_ || round.worker != worker_) return;  // those leases are gone
     drop_lost(answer.lost, round.finished);
     stop_lost(answer.lost_jobs, round.progress);
@@ -178,11 +178,14 @@ asio::awaitable<void> Engine::return_unknown() {
     const auto now = Clock::now();
     for (const queue::Handlers& of : answers) {
         if (!elsewhere_.learn(of.of, of.any_live, now)) continue;
-        if (of.any_live) {
-            log(LogLevel::info, "no handler for this kind here: its jobs are left to others", {{"kind", of.kind}});
-        } else {
-            log(LogLevel::warn, "no handler for this kind: its jobs are snoozed", {{"kind", of.kind}});
-        }
+        log_limited(
+            Component::engine,
+            of.any_live ? LogLevel::info : LogLevel::warn,
+            of.any_live ? "no handler for this kind here: its jobs are left to others"
+                        : "no handler for this kind: its jobs are snoozed",
+            {{"kind", of.kind}},
+            of.kind
+        );
     }
     const std::vector<queue::KindId> left = elsewhere_.left_to_others(now);
     for (Unknown& one : unknown) {

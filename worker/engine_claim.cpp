@@ -2,6 +2,7 @@
 #include "db/pipeline.hpp"
 #include "queue/plans.hpp"
 #include "queue/release.hpp"
+#include "worker/database_log.hpp"
 #include "worker/engine.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -193,7 +194,11 @@ void Engine::failed(Round round, const db::Error& error) {
     const double jitter = std::uniform_real_distribution<double>(0.75, 1.25)(random_);
     quiet_until_ = now + std::chrono::duration_cast<Clock::duration>(retry_delay_ * jitter);
     log_once(
-        trouble_, LogLevel::warn, "claiming and writing failed, it will be tried again", {{"error", error.what()}}
+        trouble_,
+        Component::engine,
+        LogLevel::warn,
+        "claiming and writing failed, it will be tried again",
+        {{"error", error_text(error)}}
     );
 }
 

@@ -72,10 +72,15 @@ bool Engine::has_completed(Slot& slot, jobs::Outcome& outcome) {
     if (!running.completes) return false;
     const bool answered = std::holds_alternative<jobs::Complete>(outcome);
     if (*running.completes == db::TransactionEnd::committed) {
+        const jobs::Job& job = slot.context->job();
         if (!answered)
-            log(LogLevel::warn,
+            log_limited(
+                Component::jobs,
+                LogLevel::warn,
                 "what a handler answered after its job had completed in its transaction is ignored",
-                job_fields(slot.context->job(), worker_));
+                job_fields(job, worker_),
+                job.kind
+            );
         return true;
     }
     if (answered) outcome = jobs::Retry{"the transaction in which the handler completed the job did not commit", {}};

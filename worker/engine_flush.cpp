@@ -2,6 +2,7 @@
 // written, and nothing is forgotten.
 #include "db/pipeline.hpp"
 #include "queue/plans.hpp"
+#include "worker/database_log.hpp"
 #include "worker/engine.hpp"
 
 #include <algorithm>
@@ -89,9 +90,10 @@ asio::awaitable<void> Engine::write_by_halves(queue::WorkerId worker, std::vecto
             continue;
         }
         if (failure->is_data_error()) {
-            log(LogLevel::error,
+            log(Component::engine,
+                LogLevel::error,
                 "an outcome could not be written",
-                {{"row_id", part.front().row}, {"error", failure->what()}});
+                {{"row_id", part.front().row}, {"error", error_text(*failure)}});
             if (mend(part.front())) continue;
         }
         const std::lock_guard lock(mutex_);

@@ -1,5 +1,6 @@
 // The engine's slots: how one job runs, from the line to its outcome.
 #include "worker/engine.hpp"
+#include "worker/log_cause.hpp"
 #include "worker/verdict.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -36,12 +37,22 @@ AttemptEnd attempt_end(const std::optional<queue::Leaver>& leaver) {
 
 }  // namespace
 
+// The text of an error may hold whatever the job did: it is in the database (`job show`), and in the log only when that
+// is asked for. Each dead letter is a line. Of a kind that goes on failing for one cause the first failures are; the
+// attempts of each job stand in its errors.
 void Engine::log_failure(const jobs::Job& job, const queue::Leaver& leaver) const {
     if (leaver.as != queue::Leave::retry && leaver.as != queue::Leave::discard) return;
     Fields fields = job_fields(job, worker_);
-    fields.emplace_back("error", leaver.payload);
-    if (leaver.as == queue::Leave::retry) fields.emplace_back("retry_in_ms", leaver.after.count());
-    log(LogLevel::warn, leaver.as == queue::Leave::retry ? "job failed, to be retried" : "job discarded", fields);
+    const std::string cause(failure_cause(leaver.payload));
+    if (!cause.empty()) fields.emplace_back("cause", cause);
+    if (is_logged(Component::jobs, LogLevel::debug)) fields.emplace_back("error", leaver.payload);
+    if (leaver.as == queue::Leave::discard) {
+        log(Component::jobs, LogLevel::warn, "job discarded", fields);
+        return;
+    }
+    fields.emplace_back("retry_in_ms", leaver.after.count());
+    std::string subject = cause.empty() ? job.kind : job.kind + ": " + cause;
+    log_limited(Component::jobs, LogLevel::warn, "job failed, to be retried", fields, std::move(subject));
 }
 
 void Engine::start_slots() {
@@ -221,7 +232,8 @@ jobs::ContextHooks Engine::context_hooks() {
         .on_progress = [this](const jobs::Job& job, const jobs::Progress& progress) { report_progress(job, progress); },
         .on_log =
             [this](const jobs::Job& job, jobs::LogLevel level, std::string_view line) {
-                log(level == jobs::LogLevel::warning ? LogLevel::warn : LogLevel::info,
+                log(Component::handlers,
+                    level == jobs::LogLevel::warning ? LogLevel::warn : LogLevel::info,
                     line,
                     job_fields(job, worker_id()));
             },

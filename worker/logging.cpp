@@ -1,5 +1,7 @@
 #include "worker/logging.hpp"
 
+#include "worker/log_cause.hpp"
+#include "worker/log_file.hpp"
 #include "worker/logging_format.hpp"
 
 #include <spdlog/formatter.h>
@@ -8,7 +10,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <utility>
 
 namespace worker {
@@ -16,15 +20,35 @@ namespace worker {
 namespace {
 
 constexpr std::size_t most_texts = 16;  // about one trouble
+constexpr std::array<std::string_view, 8> component_words{
+    "worker", "control", "engine", "jobs", "handlers", "maintenance", "database", "endpoints"
+};
 constexpr std::array<std::string_view, 7> level_words{"trace", "debug", "info", "warn", "error", "fatal", "off"};
 
 spdlog::level::level_enum spdlog_level(LogLevel level) {
     return static_cast<spdlog::level::level_enum>(level);
 }
 
-// The fields of the line that this thread is writing. The logger is synchronous, so its formatter runs below log() on
-// the same thread; a separator inside the message instead would let a message forge fields.
-thread_local const Fields* current_fields = nullptr;
+// What log() was given for the line that this thread is writing. The logger is synchronous, so its formatter runs below
+// log() on the same thread; a separator inside the message instead would let a message forge fields.
+struct Current {
+    Component component = Component::handlers;  // code that is linked in writes to spdlog itself
+    const Fields* fields = nullptr;
+};
+thread_local Current current;
+
+// The log of the process. Set before there are other threads.
+struct Setup {
+    std::array<std::atomic<LogLevel>, component_words.size()> levels{};
+    std::shared_ptr<LogFile> file;
+};
+Setup setup;
+
+struct Limited {
+    std::mutex mutex;
+    Repeats repeats;  // guarded by mutex
+};
+Limited limited;
 
 class LineFormatter final : public spdlog::formatter {
 public:
@@ -35,7 +59,8 @@ public:
             message.time,
             level_words.at(static_cast<std::size_t>(message.level)),
             {message.payload.data(), message.payload.size()},
-            current_fields
+            current.fields,
+            component_words.at(static_cast<std::size_t>(current.component))
         };
         const std::string text = json_ ? to_json_line(line) : to_text_line(line);
         buffer.append(text.data(), text.data() + text.size());
@@ -51,41 +76,84 @@ private:
 std::shared_ptr<spdlog::logger> make_logger(const LogConfig& config, std::shared_ptr<spdlog::sinks::sink> sink) {
     auto logger = std::make_shared<spdlog::logger>("task-worker", std::move(sink));
     logger->set_formatter(std::make_unique<LineFormatter>(config.format == LogFormat::json));
-    logger->set_level(spdlog_level(config.level));
+    LogLevel least = config.level;
+    for (const auto& [component, level] : config.levels) least = std::min(least, level);
+    logger->set_level(spdlog_level(least));
     logger->flush_on(spdlog::level::trace);  // a line that explains a crash must not wait in a buffer
     return logger;
 }
 
 void set_up_logging(const LogConfig& config) {
     LogConfig resolved = config;
+    std::shared_ptr<spdlog::sinks::sink> sink;
+    setup.file = config.file.empty() ? nullptr : std::make_shared<LogFile>(config.file);
     if (config.format == LogFormat::automatic) {
-        resolved.format = isatty(STDERR_FILENO) == 1 ? LogFormat::text : LogFormat::json;
+        resolved.format = !setup.file && isatty(STDERR_FILENO) == 1 ? LogFormat::text : LogFormat::json;
     }
-    spdlog::set_default_logger(make_logger(resolved, std::make_shared<spdlog::sinks::stderr_sink_mt>()));
+    for (std::atomic<LogLevel>& level : setup.levels) level = config.level;
+    for (const auto& [component, level] : config.levels) setup.levels.at(static_cast<std::size_t>(component)) = level;
+    sink = setup.file;
+    if (!sink) sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+    spdlog::set_default_logger(make_logger(resolved, std::move(sink)));
 }
 
-void log(spdlog::logger& logger, LogLevel level, std::string_view message, const Fields& fields) {
-    const Fields* const outer = std::exchange(current_fields, &fields);
-    logger.log(spdlog_level(level), spdlog::string_view_t(message.data(), message.size()));  // never throws
-    current_fields = outer;
+void reopen_log() {
+    if (!setup.file) return;
+    if (const std::string problem = setup.file->reopen(); !problem.empty()) {
+        log(Component::worker, LogLevel::error, "the log goes on in its old file", {{"error", problem}});
+    } else {
+        log(Component::worker, LogLevel::info, "the log goes on in a new file");
+    }
 }
 
-void log(LogLevel level, std::string_view message, const Fields& fields) {
-    log(*spdlog::default_logger_raw(), level, message, fields);
+bool is_logged(Component component, LogLevel level) {
+    return level >= setup.levels.at(static_cast<std::size_t>(component));
 }
 
-bool is_logged(LogLevel level) {
-    return spdlog::default_logger_raw()->should_log(spdlog_level(level));
+void log(Component component, LogLevel level, std::string_view message, const Fields& fields) {
+    if (!is_logged(component, level)) return;
+    const Current outer = std::exchange(current, {component, &fields});
+    const spdlog::string_view_t text(message.data(), message.size());
+    spdlog::default_logger_raw()->log(spdlog_level(level), text);  // never throws
+    current = outer;
+}
+
+void log_limited(
+    Component component, LogLevel level, std::string_view message, const Fields& fields, std::string subject
+) {
+    if (!is_logged(component, level)) return;
+    {
+        const std::lock_guard lock(limited.mutex);
+        Repeats::Place place{component, level, std::string(message), std::move(subject)};
+        if (!limited.repeats.admit(std::move(place), Repeats::Time::clock::now())) return;
+    }
+    log(component, level, message, fields);
+}
+
+void log_left_out(Repeats::Time now) {
+    std::vector<Repeats::LeftOut> all;
+    {
+        const std::lock_guard lock(limited.mutex);
+        if (limited.repeats.empty()) return;
+        all = limited.repeats.due(now);
+    }
+    for (const auto& [place, lines] : all) {
+        Fields fields;
+        if (!place.subject.empty()) fields.emplace_back("subject", place.subject);
+        fields.emplace_back("left_out", lines);
+        log(place.component, place.level, place.message, fields);
+    }
 }
 
 Fields job_fields(const jobs::Job& job, queue::WorkerId worker) {
     Fields fields{{"job_id", job.id}, {"kind", job.kind}, {"attempt", job.attempt}};
     if (job.batch) fields.emplace_back("batch_id", *job.batch);
+    if (const auto trace = trace_id(job.traceparent); !trace.empty()) fields.emplace_back("trace_id", trace);
     fields.emplace_back("worker_id", worker);
     return fields;
 }
 
-std::optional<std::int64_t> SayOnce::next(std::string_view text) {
+std::optional<std::int64_t> SayOnce::next(std::string_view text, Time now) {
     std::string blind;  // to numbers
     for (const char letter : text) {
         const bool digit = letter >= '0' && letter <= '9';
@@ -96,10 +164,12 @@ std::optional<std::int64_t> SayOnce::next(std::string_view text) {
         }
     }
     const std::lock_guard lock(mutex_);
-    if (said_.size() == most_texts || !said_.insert(std::move(blind)).second) {
+    const auto found = said_.find(blind);
+    if (found == said_.end() ? said_.size() == most_texts : now - found->second < reminder) {
         ++passed_over_;
         return {};
     }
+    said_.insert_or_assign(std::move(blind), now);
     return std::exchange(passed_over_, 0);
 }
 
@@ -109,7 +179,7 @@ bool SayOnce::clear() {
     return !std::exchange(said_, {}).empty();
 }
 
-void log_once(SayOnce& once, LogLevel level, std::string_view message, Fields fields) {
+void log_once(SayOnce& once, Component component, LogLevel level, std::string_view message, Fields fields) {
     // Another error is news, though the sentence around it is the same.
     std::string subject(message);
     for (const Field& field : fields) {
@@ -118,7 +188,7 @@ void log_once(SayOnce& once, LogLevel level, std::string_view message, Fields fi
     const std::optional<std::int64_t> repeats = once.next(subject);
     if (!repeats) return;
     if (*repeats > 0) fields.emplace_back("repeated", *repeats);
-    log(level, message, fields);
+    log(component, level, message, fields);
 }
 
 }  // namespace worker

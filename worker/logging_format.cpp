@@ -102,6 +102,8 @@ std::string to_json_line(const LogLine& line) {
     append_time(text, line.time);
     text += "\",\"level\":\"";
     text += line.level;
+    text += "\",\"component\":\"";
+    text += line.component;
     text += "\",\"message\":";
     append_quoted(text, line.message);
     if (line.fields != nullptr) {

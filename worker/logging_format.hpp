@@ -15,9 +15,10 @@ struct LogLine {
     std::string_view level;
     std::string_view message;
     const Fields* fields = nullptr;
+    std::string_view component = "worker";
 };
 
-// {"time":"2026-11-21T08:00:00.000Z","level":"info","message":"...",...} and a line's end.
+// {"time":"2026-11-21T08:00:00.000Z","level":"info","component":"worker","message":"...",...} and a line's end.
 std::string to_json_line(const LogLine& line);
 
 // 2026-11-21T08:00:00.000Z info  message  key=value and a line's end; values with blanks in double quotes.

@@ -91,6 +91,7 @@ void Maintenance::failed(std::string_view step, const db::Error& error) {
     step_failed_ = true;
     log_once(
         trouble_[step],
+        Component::maintenance,
         LogLevel::warn,
         "maintenance failed, it will be tried again",
         {{"step", step}, {"error", error.what()}}
@@ -100,7 +101,7 @@ void Maintenance::failed(std::string_view step, const db::Error& error) {
 void Maintenance::worked(std::string_view step) {
     const auto trouble = trouble_.find(step);
     if (trouble != trouble_.end() && trouble->second.clear())
-        log(LogLevel::info, "maintenance works again", {{"step", step}});
+        log(Component::maintenance, LogLevel::info, "maintenance works again", {{"step", step}});
 }
 
 // A step that is refused, or that a deadlock ended, is tried again with the next pass; the others have their turn.
@@ -143,12 +144,10 @@ void Maintenance::change_lead(bool leads) {
     next_measure_ = {};
     budgeted_at_ = {};
     if (leads) {
-        log(LogLevel::info, "leading: this worker does the maintenance");
+        log(Component::maintenance, LogLevel::info, "leading: this worker does the maintenance");
     } else {
         metrics_.set_queues({});
         metrics_.set_batches({});
-        const std::lock_guard lock(batches_mutex_);
-        batches_.reset();
         metrics_.set_budget({});
     }
 }
@@ -221,7 +220,8 @@ asio::awaitable<void> Maintenance::fold(const queue::Look& look) {
 asio::awaitable<void> Maintenance::declare_dead(const std::vector<queue::SeenBeat>& silent) {
     db::Session session = co_await pool_.checkout();
     for (const queue::WorkerId dead : co_await queue::declare_dead(session, silent)) {
-        log(LogLevel::warn,
+        log(Component::maintenance,
+            LogLevel::warn,
             "worker declared dead: its jobs go back to the line",
             {{"worker_id", static_cast<std::int64_t>(dead)}});
     }
@@ -245,7 +245,8 @@ asio::awaitable<void> Maintenance::rescue() {
     }
     if (all.rows == 0) co_return;
     metrics_.count_rescues(all.jobs);
-    log(LogLevel::warn,
+    log(Component::maintenance,
+        LogLevel::warn,
         "jobs of dead workers rescued",
         {{"jobs", all.jobs}, {"suspects", all.suspects}, {"quarantined", all.quarantined}, {"cancelled", all.cancelled}}
     );

@@ -6,7 +6,6 @@
 // turn, and is said once.
 
 #include "db/pool.hpp"
-#include "queue/batches.hpp"
 #include "queue/ids.hpp"
 #include "queue/leader.hpp"
 #include "worker/config.hpp"
@@ -24,8 +23,6 @@
 #include <chrono>
 #include <functional>
 #include <map>
-#include <mutex>
-#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -49,8 +46,6 @@ public:
     boost::asio::awaitable<void> run();
     void stop();
     bool is_leader() const { return leader_; }
-    // The newest batches that have not finished, as last measured; empty where another leads. From any thread.
-    std::optional<std::vector<queue::BatchStatus>> batches() const;
 
 private:
     boost::asio::awaitable<std::chrono::milliseconds> look();
@@ -94,8 +89,6 @@ private:
     Clock::time_point next_late_{};
     Clock::time_point next_fold_{};
     Clock::time_point next_measure_{};
-    mutable std::mutex batches_mutex_;
-    std::optional<std::vector<queue::BatchStatus>> batches_;  // guarded by batches_mutex_
     std::int64_t budgeted_ = -1;  // connections of the fleet when they were held against the server
     Clock::time_point budgeted_at_{};
     Clock::time_point next_prune_{};

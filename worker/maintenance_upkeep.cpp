@@ -1,5 +1,6 @@
 // What the leader keeps up by the clock: the history, what is too old, the budget, the depth of the queues.
 #include "db/pipeline.hpp"
+#include "queue/batches.hpp"
 #include "queue/depth.hpp"
 #include "queue/names.hpp"
 #include "queue/plans.hpp"
@@ -23,7 +24,6 @@ constexpr std::chrono::seconds keep_keys = 24h;
 constexpr std::chrono::seconds keep_workers = 1h;
 constexpr std::chrono::seconds keep_progress = 60s;
 constexpr int depth_rows = 10'000;
-constexpr int batches_shown = 20;
 }  // namespace
 
 // Where somebody reads the history no partition can be added or dropped: nothing else waits for that, and each try
@@ -41,7 +41,13 @@ asio::awaitable<void> Maintenance::keep_history() {
         reader = error.what();
     }
     if (!reader.empty()) {
-        log_once(history_, LogLevel::warn, "the history is being read: its partitions wait", {{"error", reader}});
+        log_once(
+            history_,
+            Component::maintenance,
+            LogLevel::warn,
+            "the history is being read: its partitions wait",
+            {{"error", reader}}
+        );
         co_return;
     }
     history_.clear();
@@ -73,20 +79,21 @@ asio::awaitable<void> Maintenance::check_budget() {
     budgeted_ = budget.by_workers();  // as read here: the look was earlier
     if (!budget.fits()) {
         log_once(
-            overrun_, LogLevel::warn, "the fleet overruns the connection budget", {{"budget", db::verdict(budget)}}
+            overrun_,
+            Component::maintenance,
+            LogLevel::warn,
+            "the fleet overruns the connection budget",
+            {{"budget", db::verdict(budget)}}
         );
     } else if (overrun_.clear()) {
-        log(LogLevel::info, "the fleet fits the connection budget again");
+        log(Component::maintenance, LogLevel::info, "the fleet fits the connection budget again");
     }
 }
 
 asio::awaitable<void> Maintenance::measure() {
     db::Session session = co_await pool_.checkout();
     const std::vector<queue::Queue> queues = co_await queue::read_queues(session);
-    std::vector<queue::LaneCursor> lanes;
-    for (const queue::Queue& queue : queues) {
-        for (std::int16_t priority = 0; priority <= 9; ++priority) lanes.push_back({queue.id, priority});
-    }
+    const std::vector<queue::LaneCursor> lanes = queue::all_lanes(queues);
     const auto answers =
         co_await db::pipelined(session, queue::fix_plans(session), queue::read_depth(session, lanes, depth_rows));
     std::vector<QueueDepth> depths;
@@ -112,17 +119,8 @@ asio::awaitable<void> Maintenance::measure_batches(db::Session& session) {
     const std::vector<queue::BatchLoad> loads = co_await queue::read_batch_loads(session);
     std::vector<BatchGauge> gauges;
     for (const queue::BatchLoad& load : loads) gauges.push_back({load.state, load.batches, load.jobs_left});
-    std::vector<queue::BatchStatus> batches;
-    if (!loads.empty()) batches = co_await queue::list_unfinished_batches(session, batches_shown);
     measured_empty_ = measured_empty_ && loads.empty();
     metrics_.set_batches(std::move(gauges));
-    const std::lock_guard lock(batches_mutex_);
-    batches_ = std::move(batches);
-}
-
-std::optional<std::vector<queue::BatchStatus>> Maintenance::batches() const {
-    const std::lock_guard lock(batches_mutex_);
-    return batches_;
 }
 
 }  // namespace worker

@@ -175,6 +175,16 @@ void Metrics::count_unknown_kind(std::int64_t jobs) {
     families_->unknown_kind.Increment(static_cast<double>(jobs));
 }
 
+std::array<std::uint64_t, attempt_end_names.size()> Metrics::attempts_ended() const {
+    std::array<std::uint64_t, attempt_end_names.size()> ended{};
+    for (const auto& [name, kind] : kinds_) {
+        for (std::size_t end = 0; end < ended.size(); ++end) {
+            ended.at(end) += static_cast<std::uint64_t>(kind.finished_.at(end)->Value());
+        }
+    }
+    return ended;
+}
+
 void Metrics::set_queues(std::vector<QueueDepth> queues) {
     const std::lock_guard lock(families_->mutex);
     families_->queues = std::move(queues);

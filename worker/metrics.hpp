@@ -151,6 +151,9 @@ public:
     void count_batches_finished(std::int64_t batches);
     void count_unknown_kind(std::int64_t jobs);  // snoozed because no handler is registered
 
+    // Attempts that ended since the start, by AttemptEnd, of all kinds; without those that no scrape has asked for yet.
+    std::array<std::uint64_t, attempt_end_names.size()> attempts_ended() const;
+
     // Replaces the queues' gauges. The leader alone has them; one that lost its office gives none.
     void set_queues(std::vector<QueueDepth> queues);
 

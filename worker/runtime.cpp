@@ -11,10 +11,12 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <thread>
@@ -33,7 +35,7 @@ constexpr std::chrono::seconds leaving_start = 2s;  // for a start that was told
 Process::Process(const RunRequest& request)
     : request_(request),
       config_(request.config.config),
-      signals_(control_context_),
+      signals_(control_context_, hangup_, !config_.log.file.empty()),
       blocking_(config_.worker.blocking_threads),
       registry_(make_registry(config_, request.add_kinds, {blocking_})),
       metrics_(version, registry_.names()),
@@ -43,6 +45,7 @@ Process::Process(const RunRequest& request)
       self_(describe_self(config_, registry_.names())),
       control_(control_context_.get_executor(), config_, engine_, self_, hooks()),
       maintenance_(main_.get_executor(), pool_, config_, engine_, metrics_, [this] { return control_.worker(); }),
+      overview_(main_.get_executor(), pool_),
       changed_(control_context_.get_executor()),
       stopping_(config_.shutdown) {}
 
@@ -52,7 +55,9 @@ db::Hooks Process::hooks() {
         if (error == nullptr) {
             connect_trouble_.clear();
         } else {
-            log_once(connect_trouble_, LogLevel::warn, "cannot connect", {{"error", error->what()}});
+            log_once(
+                connect_trouble_, Component::database, LogLevel::warn, "cannot connect", {{"error", error->what()}}
+            );
         }
     };
     hooks.on_statement = [logged = std::move(hooks.on_statement), counted = metrics_.hooks().on_statement](
@@ -75,6 +80,7 @@ EndpointCallbacks Process::endpoint_callbacks() {
         return {true, {}};
     };
     callbacks.status = [this] {
+        engine_.count_ended();
         return status_json({
             .worker = control_.worker(),
             .self = self_,
@@ -84,7 +90,8 @@ EndpointCallbacks Process::endpoint_callbacks() {
             .listening = control_.is_listening(),
             .stopping = stop_asked_.load(),
             .heartbeat_age = control_.heartbeat_age(),
-            .batches = maintenance_.batches(),
+            .ended = metrics_.attempts_ended(),
+            .fleet = overview_.ask(),
         });
     };
     return callbacks;
@@ -111,7 +118,7 @@ asio::awaitable<void> Process::start() {
         refused.emplace(exit_unreachable, std::string("the start failed: ") + error.what());
     }
     if (refused && !stop_asked_) {
-        log(LogLevel::error, refused->what());
+        log(Component::worker, LogLevel::error, refused->what());
         exit_code_ = refused->exit_code();
     }
     up_ = !refused;
@@ -124,7 +131,7 @@ asio::awaitable<void> Process::wait_for_start() {
     while (!start_ended_) {
         if (stop_asked_ && !limit) limit = Stopping::Time::clock::now() + leaving_start;
         if (limit && Stopping::Time::clock::now() >= *limit) {
-            log(LogLevel::warn, "told to stop while starting: whatever the start waits for is left");
+            log(Component::worker, LogLevel::warn, "told to stop while starting: whatever the start waits for is left");
             co_return;
         }
         co_await changed_.wait_until(limit);
@@ -139,13 +146,15 @@ asio::awaitable<void> Process::supervise() {
         spawn(control_context_, control_.listen());
         spawn(control_context_, control_.watch_deadlines());
         spawn(main_, maintenance_.run());
+        spawn(main_, overview_.run());
         spawn(main_, [](Engine& engine, queue::WorkerId worker, std::atomic<bool>& done) -> asio::awaitable<void> {
             co_await engine.run(worker);
             done = true;
         }(engine_, control_.worker(), engine_done_));
         started_ = true;
         write_ready_file();
-        log(LogLevel::info,
+        log(Component::worker,
+            LogLevel::info,
             "ready",
             {{"worker_id", static_cast<std::int64_t>(control_.worker())},
              {"slots", config_.worker.concurrency},
@@ -160,7 +169,7 @@ int Process::run() {
     try {
         endpoints_.emplace(control_context_.get_executor(), config_.listen, endpoint_callbacks());
     } catch (const std::runtime_error& error) {
-        log(LogLevel::error, error.what());
+        log(Component::worker, LogLevel::error, error.what());
         return exit_usage;
     }
     metrics_.set_probes(
@@ -175,6 +184,7 @@ int Process::run() {
          [this] { return handler_snapshots(registry_); }}
     );
     watch_signals();
+    watch_hangup();
     asio::co_spawn(control_context_, supervise(), [](std::exception_ptr error) {
         if (error) std::rethrow_exception(error);
     });
@@ -185,16 +195,23 @@ int Process::run() {
     if (loops_ > 0 || !engine_.has_ended()) {
         // A handler that ignores its stop token, or a database that does not answer: what they hold cannot be taken
         // from them in order. Everything that could be written is.
+        log_left_out(Repeats::Time::max());
         spdlog::shutdown();
         std::_Exit(exit_code_);
     }
     for (std::thread& thread : threads) thread.join();
+    log_left_out(Repeats::Time::max());
     return exit_code_;
 }
 
 int run_worker(const RunRequest& request) {
-    set_up_logging(request.config.config.log);
-    for (const std::string& note : request.config.notes) log(LogLevel::info, note);
+    try {
+        set_up_logging(request.config.config.log);
+    } catch (const std::runtime_error& error) {
+        fmt::print(stderr, "task-worker: {}\n", error.what());
+        return exit_usage;
+    }
+    for (const std::string& note : request.config.notes) log(Component::worker, LogLevel::info, note);
     Process process(request);
     return process.run();
 }

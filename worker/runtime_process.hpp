@@ -12,6 +12,7 @@
 #include "worker/logging.hpp"
 #include "worker/maintenance.hpp"
 #include "worker/metrics.hpp"
+#include "worker/overview.hpp"
 #include "worker/runtime.hpp"
 #include "worker/startup.hpp"
 #include "worker/stop_signals.hpp"
@@ -33,7 +34,10 @@ namespace worker {
 
 // What asks the process to stop is kept from here on, until somebody waits for it, and was held before.
 struct StopSignals : boost::asio::signal_set {
-    explicit StopSignals(boost::asio::io_context& context) : basic_signal_set(context, SIGTERM, SIGINT) {
+    // `hangup`: what asks for a new log file.
+    StopSignals(boost::asio::io_context& context, boost::asio::signal_set& hangup, bool has_log_file)
+        : basic_signal_set(context, SIGTERM, SIGINT) {
+        if (has_log_file) hangup.add(SIGHUP);  // without one it means what it always does
         release_stop_signals();
     }
 };
@@ -55,6 +59,7 @@ private:
     boost::asio::awaitable<void> wait_for_engine();
     boost::asio::awaitable<void> sign_off();
     void watch_signals();
+    void watch_hangup();
     void promise_to_end() const;
     void write_ready_file() const;
     // Runs a loop until it ends by itself; it never throws.
@@ -71,6 +76,7 @@ private:
     const RunRequest& request_;
     const Config& config_;
     boost::asio::io_context control_context_{1};
+    boost::asio::signal_set hangup_{control_context_};
     StopSignals signals_;  // before all that starts threads, which would go on holding them, and their programs too
     jobs::BlockingThreads blocking_;
     const jobs::Registry registry_;
@@ -82,6 +88,7 @@ private:
     const queue::NewWorker self_;
     Control control_;
     Maintenance maintenance_;
+    Overview overview_;
     Wakeup changed_;
     Stopping stopping_;  // only on the control thread
     std::optional<Endpoints> endpoints_;

@@ -35,7 +35,8 @@ void Process::promise_to_end() const {
 void Process::watch_signals() {
     signals_.async_wait([this](boost::system::error_code error, int signal) {
         if (error) return;
-        log(LogLevel::info,
+        log(Component::worker,
+            LogLevel::info,
             stopping_.has_begun() ? "signal: skipping ahead" : "signal: stopping",
             {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
         if (!stop_asked_.exchange(true)) promise_to_end();
@@ -45,11 +46,21 @@ void Process::watch_signals() {
     });
 }
 
+// logrotate has moved the log away.
+void Process::watch_hangup() {
+    hangup_.async_wait([this](boost::system::error_code error, int) {
+        if (error) return;
+        reopen_log();
+        watch_hangup();
+    });
+}
+
 asio::awaitable<void> Process::stop() {
     stop_asked_ = true;
     if (started_) {
         co_await wait_for_engine();
         maintenance_.stop();
+        overview_.stop();
         control_.stop();
         for (const std::string& name : registry_.names()) {
             if (const auto& close = registry_.find(name)->close) spawn(main_, close());
@@ -60,8 +71,9 @@ asio::awaitable<void> Process::stop() {
     if (registered_) co_await sign_off();
     co_await pool_.drain(Stopping::Time::clock::now() + draining);
     if (endpoints_) endpoints_->close();
-    log(LogLevel::info, "stopped");
+    log(Component::worker, LogLevel::info, "stopped");
     signals_.cancel();
+    hangup_.cancel();
     main_.stop();
     control_context_.stop();
 }
@@ -72,7 +84,8 @@ asio::awaitable<void> Process::sign_off() {
             db::Session session = co_await pool.checkout();
             co_await queue::retire_worker(session, worker);
         } catch (const db::Error& error) {
-            log(LogLevel::warn,
+            log(Component::worker,
+                LogLevel::warn,
                 "the worker could not sign off: others will notice in lease_timeout",
                 {{"error", error.what()}});
         }
@@ -96,7 +109,9 @@ asio::awaitable<void> Process::wait_for_engine() {
             if (phase == Engine::Phase::closing) give_up = now + last_writes;
         }
         if (give_up && now >= *give_up) {
-            log(LogLevel::error, "the last outcomes could not be written: their jobs will be rescued and run again");
+            log(Component::worker,
+                LogLevel::error,
+                "the last outcomes could not be written: their jobs will be rescued and run again");
             co_return;
         }
         co_await changed_.wait_until(give_up ? give_up : stopping_.deadline());

@@ -65,7 +65,7 @@ asio::awaitable<bool> wait_for_database(db::Pool& pool, const std::atomic<bool>&
                     "; check database.url (DATABASE_URL) and that the server runs"
             );
         }
-        log_once(trouble, LogLevel::warn, "waiting for the database", {{"error", failure->what()}});
+        log_once(trouble, Component::worker, LogLevel::warn, "waiting for the database", {{"error", failure->what()}});
         timer.expires_after(pause);
         co_await timer.async_wait(asio::use_awaitable);
         pause = std::min<std::chrono::milliseconds>(pause * 2, 2s);
@@ -91,9 +91,16 @@ asio::awaitable<void> migrate(const Config& config) {
     settings.statement_timeout = 0ms;
     const auto hooks = std::make_shared<const db::Hooks>(database_log(config.database));
     db::Session session(co_await db::Connection::open(co_await asio::this_coro::executor, std::move(settings), hooks));
-    co_await db::migrate_up(session, {}, [](const db::Migration& migration) {
-        log(LogLevel::info, "migrating", {{"migration", migration.name}});
-    });
+    const auto on_step = [](const db::Migration& migration) {
+        log(Component::worker, LogLevel::info, "migrating", {{"migration", migration.name}});
+    };
+    const auto on_wait = [](const db::Migration& migration, const db::Error& error) {
+        log(Component::worker,
+            LogLevel::warn,
+            "a migration waits for a lock, it will be tried again",
+            {{"migration", migration.name}, {"error", error.what()}});
+    };
+    co_await db::migrate_up(session, {}, on_step, {.on_wait = on_wait});
 }
 
 // A worker that did not start must not stay in the fleet's sum.
@@ -130,7 +137,9 @@ asio::awaitable<db::Budget> wait_for_budget(
             all_beat = all_beat && seen->second != worker.beat;
         }
         if (all_beat || now > until) co_return budget;
-        if (first) log(LogLevel::info, "over the connection budget: making sure that the other workers live");
+        if (first)
+            log(Component::worker, LogLevel::info, "over the connection budget: making sure that the other workers live"
+            );
         const std::vector<queue::SeenBeat> silent = watchman.observe(beats, now);
         if (!silent.empty()) co_await queue::declare_dead(session, silent);
         timer.expires_after(std::min<std::chrono::milliseconds>(lease / 8, 1s));
@@ -145,6 +154,10 @@ std::string pooler_trouble() {
            "database.direct_url past it";
 }
 
+bool works_with(db::SchemaState state) {
+    return state == db::SchemaState::current || state == db::SchemaState::ahead;
+}
+
 std::string schema_trouble(db::SchemaState state) {
     switch (state) {
         case db::SchemaState::current:
@@ -157,6 +170,9 @@ std::string schema_trouble(db::SchemaState state) {
         case db::SchemaState::newer:
             return "the database's schema is newer than this task-worker: install the newer version, or take the "
                    "migrations back with it (`task-worker migrate down --to N`)";
+        case db::SchemaState::ahead:
+            return "the database's schema is newer than this task-worker, which works with it: install the newer "
+                   "version";
     }
     return {};
 }
@@ -198,16 +214,18 @@ asio::awaitable<queue::WorkerId> start_up(
     std::optional<queue::WorkerId> registered;
     try {
         const bool is_pooled = co_await wait_for_database(pool, stopping);
-        if (is_pooled && config.database.connection.pooler == db::Pooler::none) log(LogLevel::warn, pooler_trouble());
+        if (is_pooled && config.database.connection.pooler == db::Pooler::none)
+            log(Component::worker, LogLevel::warn, pooler_trouble());
         if (config.migrate_on_start) co_await migrate(config);
         db::Session session = co_await pool.checkout();
         const db::SchemaState state = co_await db::read_schema_state(session);
-        if (state != db::SchemaState::current) throw StartRefused(exit_schema, schema_trouble(state));
+        if (!works_with(state)) throw StartRefused(exit_schema, schema_trouble(state));
+        if (state == db::SchemaState::ahead) log(Component::worker, LogLevel::warn, schema_trouble(state));
         registered = co_await queue::register_worker(session, self);
         const db::Budget budget = co_await wait_for_budget(session, config, *registered, stopping);
         if (budget.fits()) co_return *registered;
         if (config.database.budget == BudgetMode::warn) {
-            log(LogLevel::warn, db::verdict(budget));
+            log(Component::worker, LogLevel::warn, db::verdict(budget));
             co_return *registered;
         }
         co_await queue::retire_worker(session, *registered);

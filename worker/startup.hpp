@@ -47,5 +47,7 @@ std::string pooler_trouble();
 
 // The text for a schema that is not current, with the command that mends it; empty when it is.
 std::string schema_trouble(db::SchemaState state);
+// Whether this program can be used with such a schema.
+bool works_with(db::SchemaState state);
 
 }  // namespace worker

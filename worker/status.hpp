@@ -1,16 +1,17 @@
 #pragma once
 
-// The document at /status: what this worker is and does at this instant.
+// The document at /status: what this worker is and does at this instant, and what is known of the fleet.
 
 #include "db/pool_stats.hpp"
-#include "queue/batches.hpp"
 #include "queue/workers.hpp"
 #include "worker/engine.hpp"
+#include "worker/metrics.hpp"
+#include "worker/overview.hpp"
 
+#include <array>
 #include <chrono>
-#include <optional>
+#include <cstdint>
 #include <string>
-#include <vector>
 
 namespace worker {
 
@@ -23,8 +24,8 @@ struct Status {
     bool listening = false;
     bool stopping = false;
     std::chrono::nanoseconds heartbeat_age{};
-    std::optional<std::vector<queue::BatchStatus>> batches{
-    };  // that have not finished; empty where this worker leads not
+    std::array<std::uint64_t, attempt_end_names.size()> ended{};  // attempts, by AttemptEnd
+    Overview::Seen fleet{};
 };
 
 std::string status_json(const Status& status);

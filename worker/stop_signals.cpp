@@ -10,7 +10,7 @@ namespace {
 void change_mask(int how) {
     sigset_t signals;
     sigemptyset(&signals);
-    for (const int number : {SIGTERM, SIGINT}) sigaddset(&signals, number);
+    for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, number);
     ::pthread_sigmask(how, &signals, nullptr);
 }
 }  // namespace

@@ -411,6 +411,7 @@ begin
     if exists (select from pg_roles where rolname = 'task_worker_app') then
         grant usage on schema task_queue to task_worker_app;
         grant select, insert, update, delete on all tables in schema task_queue to task_worker_app;
+        revoke insert, update, delete on task_queue.migrations from task_worker_app;  -- it reads what is applied
         grant usage, select on all sequences in schema task_queue to task_worker_app;
         grant execute on all functions in schema task_queue to task_worker_app;
     end if;

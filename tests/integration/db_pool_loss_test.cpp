@@ -246,3 +246,24 @@ TEST_CASE("of connections that died without a word one misses its deadline, and 
         CHECK(fixture.pings == 0);
     });
 }
+
+TEST_CASE("a plan whose result type a migration changed costs its connection one try", "[db][pool]") {
+    if (skipped_without_direct("a pooler's sessions prepare nothing")) return;
+    PoolFixture fixture({.pool_size = 1, .max_overflow = 0}, Route::direct);
+    const db::Statement everything_sql{"test_everything", "select * from numbers"};
+    const auto read = [&]() -> awaitable<std::string> {
+        try {
+            db::Session session = co_await fixture.pool.checkout();
+            co_return std::to_string((co_await session.execute(everything_sql)).size());
+        } catch (const db::Error& error) {
+            co_return error.sqlstate();
+        }
+    };
+    fixture.database.psql("create table numbers (n integer)");
+    fixture.run([&]() -> awaitable<> {
+        CHECK(co_await read() == "0");
+        fixture.database.psql("alter table numbers add m integer");
+        CHECK(co_await read() == "0A000");
+        CHECK(co_await read() == "0");
+    });
+}

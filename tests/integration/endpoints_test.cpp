@@ -117,7 +117,10 @@ TEST_CASE("endpoints answer every path with its type", "[worker][endpoints]") {
     CHECK_THAT(get(server.port(), "/readyz"), EndsWith("\r\n\r\nready\n"));
     CHECK_THAT(get(server.port(), "/status"), Contains("Content-Type: application/json\r\n") && EndsWith("\r\n\r\n{}"));
     CHECK_THAT(get(server.port(), "/status?pretty=1"), EndsWith("\r\n\r\n{}"));
-    CHECK_THAT(get(server.port(), "/"), Contains("text/html") && Contains("<a href=\"/metrics\">"));
+    CHECK_THAT(get(server.port(), "/"), Contains("text/html") && Contains("<a href=\"metrics\">"));
+    CHECK_THAT(get(server.port(), "/page.css"), Contains("Content-Type: text/css; charset=utf-8\r\n"));
+    CHECK_THAT(get(server.port(), "/page.js"), Contains("Content-Type: text/javascript; charset=utf-8\r\n"));
+    CHECK_THAT(get(server.port(), "/status"), Contains("Content-Security-Policy: default-src 'none';"));
 }
 
 TEST_CASE("endpoints refuse what they do not serve, and say so", "[worker][endpoints]") {

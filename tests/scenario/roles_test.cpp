@@ -4,6 +4,7 @@
 #include "tests/support/own_server.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/psql.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 #include <csignal>
 #include <string>
@@ -111,9 +112,89 @@ TEST_CASE("the application's role enqueues and works, and can neither create nor
           "truncate task_queue.bundles",
           "alter table task_queue.bundles add n int",
           "drop function task_queue.job(bigint)",
+          "create function task_queue.mine() returns integer language sql as 'select 1'",
+          "create or replace function task_queue.keeps(outcome text) returns boolean language sql as 'select true'",
+          "create index mine on task_queue.bundles (id)",
+          "create trigger mine before insert on task_queue.bundles execute function task_queue.tell_queues_changed()",
+          "alter table task_queue.bundles disable trigger all",
+          "delete from task_queue.migrations",
+          "update task_queue.migrations set checksum = ''",
+          "insert into task_queue.migrations (version, name, checksum) values (9, 'mine', '')",
+          "set role task_worker_owner",
+          "drop schema task_queue cascade",
           "create schema mine"}) {
         roles.refuses(sql, "shop");
     }
+}
+
+TEST_CASE("the application's role does everything that workers and commands do", "[scenario][roles]") {
+    const Roles roles;
+    const TemporaryFolder folder;
+    folder.write(
+        "config.yml",
+        "retention: {completed: 1s, cancelled: 1s, discarded: 1s, batches: 1s}\n"
+        "handlers:\n"
+        "  fails: {exec: [sh, -c, 'echo \"{\\\"progress\\\": 1}\"; exit 1'], max_attempts: 2, backoff: {first: 10ms}}\n"
+        "  gone: {exec: [sh, -c, 'exit 65']}\n"
+        "  later: {exec: [sh, -c, 'exit 75']}\n"
+        "  hangs: {exec: [sleep, '1000']}\n"
+    );
+    const std::vector<std::string> arguments{"--config", folder.path() + "/config.yml"};
+    const auto ends_well = [&](std::vector<std::string> words) {
+        words.insert(words.begin(), TASK_WORKER_BINARY);
+        const Finished done = roles.command(words, "shop");
+        INFO(words.at(1) << " " << words.at(2) << ": " << done.output << done.errors);
+        CHECK(done.code == 0);
+        return done.output;
+    };
+    const auto await = [&](const std::string& sql, const std::string& wanted) {
+        await_value(roles.url("reports"), sql, wanted);
+    };
+    std::string logs;
+    {
+        WorkerProcess killed(roles.url("shop"), {}, arguments);
+        ends_well({"enqueue", "hangs"});
+        await("select count(*) from task_queue.jobs where kind = 'hangs' and state = 'running'", "1");
+        WorkerProcess worker(roles.url("shop"), {}, arguments);
+        killed.signal(SIGKILL);
+        worker.wait_for_line("jobs of dead workers rescued");
+        await("select count(*) from task_queue.jobs where kind = 'hangs' and state = 'running'", "1");
+        ends_well({"job", "cancel", "--kind", "hangs", "--yes"});
+        await("select count(*) from task_queue.jobs where kind = 'hangs' and state = 'running'", "0");
+        ends_well({"enqueue", "fails"});
+        ends_well({"enqueue", "later"});
+        ends_well({"enqueue", "gone", "--batch", "b"});
+        ends_well({"enqueue", "noop", "--delay", "1h"});
+        await("select count(*) from task_queue.jobs where kind = 'noop'", "1");
+        ends_well({"batch", "list"});
+        ends_well({"queue", "resume", "default"});
+        ends_well({"dead", "list"});
+        worker.signal(SIGTERM);
+        CHECK(worker.wait_exit() == 0);
+        logs = killed.output() + worker.output();
+    }
+    await("select bool_and(died_at < now() - interval '1 s') from task_queue.dead_jobs", "t");
+    {
+        WorkerProcess next(roles.url("shop"), {}, arguments);  // leads, and prunes first of all
+        await("select count(*) from task_queue.dead_jobs", "0");
+        await("select count(*) from task_queue.batches", "0");
+        next.signal(SIGTERM);
+        CHECK(next.wait_exit() == 0);
+        logs += next.output();
+    }
+    INFO(logs);
+    CHECK_THAT(logs, !Contains("permission denied") && !Contains("must be owner") && !Contains("\"level\":\"error"));
+    // Dead letters that are kept go back, or for ever.
+    WorkerProcess worker(roles.url("shop"));
+    psql(roles.url("shop"), "select task_queue.enqueue('echo', '{\"sleep_ms\": \"long\"}') from generate_series(1, 2)");
+    await("select count(*) from task_queue.dead_jobs", "2");
+    ends_well({"dead", "redrive", "--all"});
+    await("select count(*) from task_queue.dead_jobs", "2");
+    ends_well({"dead", "purge", "--all", "--yes"});
+    CHECK(roles.value("select count(*) from task_queue.dead_jobs") == "0");
+    worker.signal(SIGTERM);
+    CHECK(worker.wait_exit() == 0);
+    CHECK_THAT(worker.output(), !Contains("permission denied"));
 }
 
 TEST_CASE("the reading role reads everything, for reports and backups, and cannot write", "[scenario][roles]") {
@@ -130,6 +211,12 @@ TEST_CASE("the reading role reads everything, for reports and backups, and canno
           "delete from task_queue.dead_jobs",
           "update task_queue.queues set paused = true",
           "select nextval('task_queue.worker_ids')",
+          "select task_queue.cancel(128)",
+          "select task_queue.create_partitions(30)",
+          "select task_queue.drop_partition('0')",
+          "select task_queue.take_leadership(1, '1 s')",
+          "begin; lock table task_queue.bundles",
+          "drop view task_queue.jobs",
           "create table task_queue.mine (n int)"}) {
         roles.refuses(sql, "reports");
     }

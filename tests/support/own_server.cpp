@@ -33,13 +33,13 @@ namespace {
 
 constexpr auto patience = 60s;
 
+}  // namespace
+
 void hand_over(const fs::path& path, mode_t mode) {
     const std::optional<worker::ServerUser> user = worker::server_user();
     const bool done = chmod(path.c_str(), mode) == 0 && (!user || chown(path.c_str(), user->uid, user->gid) == 0);
     if (!done) throw std::system_error(errno, std::generic_category(), "cannot hand over " + path.string());
 }
-
-}  // namespace
 
 void await_server(pid_t server, const std::string& url, const fs::path& log) {
     const auto limit = std::chrono::steady_clock::now() + patience;

@@ -64,6 +64,10 @@ private:
     pid_t server_ = -1;
 };
 
+// Gives a file or folder to the user that servers run as. Throws: std::system_error.
+void hand_over(const std::filesystem::path& path, mode_t mode);
+int free_port();  // of TCP, just now
+
 // Waits until a server, a child of this process, answers at that URL. Throws: std::runtime_error with the end of its
 // log when it ended or takes too long.
 void await_server(pid_t server, const std::string& url, const std::filesystem::path& log);

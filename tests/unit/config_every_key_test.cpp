@@ -98,6 +98,13 @@ std::vector<Row> rows(const std::string& folder) {
          [](C& c) { return c.limits.host_connections == 7; }},
         {"log.level", "TASK_WORKER_LOG_LEVEL", "debug", "debug", [](C& c) { return c.log.level == LogLevel::debug; }},
         {"log.format", "TASK_WORKER_LOG_FORMAT", "json", "json", [](C& c) { return c.log.format == LogFormat::json; }},
+        {"log.levels", "TASK_WORKER_LOG_LEVELS", "jobs=debug,database=warn", "jobs=debug,database=warn",
+         [](C& c) {
+             return c.log.levels ==
+                    std::map<Component, LogLevel>{{Component::jobs, LogLevel::debug}, {Component::database, LogLevel::warn}};
+         }},
+        {"log.file", "TASK_WORKER_LOG_FILE", folder + "/log", folder + "/log",
+         [folder](C& c) { return c.log.file == folder + "/log"; }},
     };
     // clang-format on
 }

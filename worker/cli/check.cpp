@@ -60,6 +60,8 @@ const char* name_of(std::optional<db::SchemaState> state) {
             return "older";
         case db::SchemaState::newer:
             return "newer";
+        case db::SchemaState::ahead:
+            return "ahead";
     }
     return "";
 }
@@ -72,7 +74,7 @@ asio::awaitable<int> look(db::Session& session, const Config& config, Found& fou
     if (found.hidden_pooler) co_return exit_ok;  // what is prepared for this client may meet what others prepared
     found.schema = co_await db::read_schema_state(session);
     found.next_worker = own_connections(config.database);
-    if (found.schema == db::SchemaState::current) {
+    if (works_with(*found.schema)) {
         found.budget = co_await read_budget(session, config, queue::WorkerId{});
     }
     co_return exit_ok;
@@ -120,7 +122,7 @@ void judge(Report& report) {
     if (found.hidden_pooler) {
         report.problems.push_back(pooler_trouble());
         report.code = exit_usage;
-    } else if (found.schema != db::SchemaState::current) {
+    } else if (!works_with(*found.schema)) {
         report.problems.push_back(schema_trouble(*found.schema));
         report.code = exit_schema;
     } else if (!found.fits() && report.loaded.config.database.budget == BudgetMode::enforce) {
@@ -129,6 +131,7 @@ void judge(Report& report) {
     } else if (!found.fits()) {
         report.notes.push_back(budget_verdict(found));
     }
+    if (found.schema == db::SchemaState::ahead) report.notes.push_back(schema_trouble(*found.schema));
 }
 
 // The embedded database is chosen after the settings were listed.

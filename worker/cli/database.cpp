@@ -92,7 +92,9 @@ LoadedConfig load(const Global& global) {
 }
 
 int with_session(const Config& config, Visit visit, const SessionFunction& function) {
-    set_up_logging(config.log);
+    LogConfig log = config.log;
+    log.file.clear();  // that is the worker's
+    set_up_logging(log);
     std::exception_ptr failure;
     int code = exit_ok;
     asio::io_context context(1);
@@ -111,7 +113,7 @@ int with_session(const Config& config, Visit visit, const SessionFunction& funct
 
 asio::awaitable<void> check_schema(db::Session& session) {
     const db::SchemaState state = co_await db::read_schema_state(session);
-    if (state != db::SchemaState::current) throw Failure(exit_schema, schema_trouble(state));
+    if (!works_with(state)) throw Failure(exit_schema, schema_trouble(state));
 }
 
 }  // namespace worker::cli

@@ -34,7 +34,13 @@ asio::awaitable<int> change_schema(db::Session& session, const Global& global, c
         if (co_await db::read_schema_state(session) == db::SchemaState::newer) {
             throw Failure(exit_schema, schema_trouble(db::SchemaState::newer));
         }
-        co_await db::migrate_up(session, command.to, on_step);
+        db::LockPatience patience;
+        if (command.patience) patience.longest = *command.patience;
+        patience.on_wait = [&](const db::Migration& migration, const db::Error&) {
+            if (global.quiet) return;
+            fmt::print(stderr, "waiting for a lock: tables of {} are in use, it will be tried again\n", migration.name);
+        };
+        co_await db::migrate_up(session, command.to, on_step, patience);
     } else {
         co_await db::migrate_down(session, command.to, on_step);
     }

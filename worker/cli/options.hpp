@@ -45,6 +45,7 @@ struct MigrateCommand {
     enum class Action { up, down, status, sql };
     Action action = Action::status;
     std::optional<int> to;
+    std::optional<std::chrono::milliseconds> patience;  // of `up`, for locks
 };
 
 struct EnqueueCommand {

@@ -30,8 +30,9 @@ void Parser::add_migrate() {
     const auto to = [this](CLI::App* command, const char* help) {
         add_number(*command, "--to", migrate_.to, 0, 9999, help);
     };
-    to(add_action(*group, "up", "Apply what is pending", help::migrate_up, migrate_, Action::up),
-       "stop after this version");
+    CLI::App* up = add_action(*group, "up", "Apply what is pending", help::migrate_up, migrate_, Action::up);
+    to(up, "stop after this version");
+    add_patience(*up, migrate_.patience, "how long a migration tries to have its locks [5m]");
     to(add_action(
            *group, "down", "Take back the newest migration, with its data", help::migrate_down, migrate_, Action::down
        ),
@@ -211,18 +212,7 @@ void Parser::add_dead() {
 void Parser::add_doctor() {
     CLI::App* command =
         add(app_, "doctor", "Look for what goes wrong, and say what to do", help::doctor, [this] { return doctor_; });
-    command
-        ->add_option_function<std::string>(
-            "--patience",
-            [this](const std::string& text) {
-                const auto patience = parse_duration(text);
-                if (!patience)
-                    throw Failure(exit_usage, "--patience " + in_quotes(text) + " is not a duration such as 30s");
-                doctor_.patience = *patience;
-            },
-            "transactions and leases older than this are told [1m]"
-        )
-        ->type_name("DURATION");
+    add_patience(*command, doctor_.patience, "transactions and leases older than this are told [1m]");
 }
 
 void Parser::add_completion() {

@@ -90,6 +90,23 @@ private:
         }
     }
 
+    // How long something may take: milliseconds, or nothing yet.
+    template <class Duration>
+    static void add_patience(CLI::App& command, Duration& target, const std::string& help) {
+        command
+            .add_option_function<std::string>(
+                "--patience",
+                [&target](const std::string& text) {
+                    const auto patience = parse_duration(text);
+                    if (!patience)
+                        throw Failure(exit_usage, "--patience " + in_quotes(text) + " is not a duration such as 30s");
+                    target = *patience;
+                },
+                help
+            )
+            ->type_name("DURATION");
+    }
+
     // A subcommand. `make` gives its options once all are parsed; none for a group of further subcommands.
     CLI::App* add(
         CLI::App& parent,

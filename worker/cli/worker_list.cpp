@@ -22,18 +22,13 @@ namespace worker::cli {
 
 namespace {
 
-std::string_view state_of(const queue::Worker& worker) {
-    if (worker.stopped) return "stopped";
-    return worker.dead_at ? "dead" : "live";
-}
-
 asio::awaitable<int> list(db::Session& session, const Global& global) {
     std::vector<Cells> rows;
     std::vector<std::string> objects;
     for (const queue::Worker& worker : co_await queue::read_workers(session)) {
         JsonObject object;
         object.add("id", worker.id).add("host", worker.host).add("pid", worker.pid).add("version", worker.version);
-        object.add("state", state_of(worker)).add("slots", worker.slots).add("connections", worker.connections);
+        object.add("state", state_name(worker)).add("slots", worker.slots).add("connections", worker.connections);
         object.add_json("kinds", json_texts(worker.kinds));
         object.add_json("queues", json_texts(worker.queues));
         object.add("started_at", worker.started_at).add("heartbeat_at", worker.heartbeat_at);
@@ -41,7 +36,7 @@ asio::awaitable<int> list(db::Session& session, const Global& global) {
         rows.push_back(
             {std::to_string(static_cast<std::int64_t>(worker.id)),
              fmt::format("{}:{}", worker.host, worker.pid),
-             std::string(state_of(worker)),
+             std::string(state_name(worker)),
              std::to_string(worker.slots),
              std::to_string(worker.connections),
              show_time(worker.heartbeat_at),

@@ -28,15 +28,17 @@ def _environment():
 
 
 class Worker:
-    """Ready to claim when the constructor returns. `settings` are further lines of config.yml."""
+    """Ready to claim when the constructor returns. `settings` are further lines of config.yml, `database` of that
+    section."""
 
-    def __init__(self, program, folder, url, settings="", environment=None):
+    def __init__(self, program, folder, url, settings="", environment=None, database=""):
         self.address = f"127.0.0.1:{_free_port()}"
         config = os.path.join(folder, "config.yml")
         with open(config, "w") as file:
-            file.write(f'database:\n  url: "{url}"\nhttp:\n  listen: "{self.address}"\nqueues:\n  default: {{}}\n')
+            file.write(f'database:\n  url: "{url}"\n{database}http:\n  listen: "{self.address}"\nqueues:\n  default: {{}}\n')
             file.write(settings)
         self._log = open(os.path.join(folder, "worker.log"), "w+")
+        self.started_at = time.time()
         self._process = subprocess.Popen(
             owned([program, "run", "--config", config]), stdout=self._log, stderr=self._log,
             env=_environment() | (environment or {}),
@@ -65,6 +67,9 @@ class Worker:
             sample: float(value)
             for sample, value in re.findall(r"^([^#\s]\S*(?:\{[^}]*\})?) (\S+)$", self._get("/metrics"), re.MULTILINE)
         }
+
+    def threads(self):
+        return os.listdir(f"/proc/{self.pid}/task")
 
     def log(self):
         self._log.flush()

@@ -1,0 +1,9 @@
+-- After a backup was restored, or a replica promoted that may lack commits: before the first worker starts.
+--
+--     psql "$RESTORED_URL" -v ON_ERROR_STOP=1 -f deploy/after_restore.sql
+--
+-- Workers and producers have got numbers since, which this database knows nothing of. Half of a lease is the number of
+-- its worker: it is never given twice. Each step is far more than was given since the backup; again is harmless.
+select
+    setval('task_queue.worker_ids', (select last_value from task_queue.worker_ids) + 1000000) as worker_ids,
+    setval('task_queue.base_ids', (select last_value from task_queue.base_ids) + 128 * 1000000::bigint) as base_ids;
