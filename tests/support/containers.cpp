@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cstdio>
 #include <filesystem>
 #include <stdexcept>
 
@@ -36,12 +37,22 @@ Containers::Containers() {
     std::string pattern = (fs::temp_directory_path() / "task-worker-images-XXXXXX").string();
     if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("cannot make " + pattern);
     store_ = pattern;
-    run_to_end({image_script, store_});
+    try {
+        run_to_end({image_script, store_});
+    } catch (...) {
+        remove();
+        throw;
+    }
 }
 
 Containers::~Containers() {
     podman({"rm", "--all", "--force", "--time", "0"});
-    run_command({.words = {image_script, "--remove", store_}});
+    remove();
+}
+
+void Containers::remove() const {
+    const Finished removed = run_command({.words = {image_script, "--remove", store_}});
+    if (removed.code != 0) std::fputs(removed.errors.c_str(), stderr);
 }
 
 void Containers::build(const Compose& compose, const std::string& service) const {

@@ -36,6 +36,7 @@ public:
     const std::string& store() const { return store_; }
 
 private:
+    void remove() const;
     Process::Environment environment() const;
 
     std::string store_;
