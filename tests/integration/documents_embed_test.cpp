@@ -11,10 +11,10 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// Words of one token each, for four chunks.
+// Words of one token each, for four chunks, the first of another length than the next.
 std::string long_text() {
     std::string text;
-    for (int word = 0; word < 1800; ++word) text += "w" + std::to_string(10'000 + word) + " ";
+    for (int word = 0; word < 1800; ++word) text += "w" + std::to_string(9'600 + word) + " ";
     return text;
 }
 

@@ -233,6 +233,12 @@ TEST_CASE("ingesting without the schema is a retry that names the command", "[do
     CHECK(bed.ingest("a.txt", "text") == "retry: the schema documents is missing: run task-worker documents setup");
 }
 
+TEST_CASE("documents.concurrency is the limit of the kind", "[documents][ingest]") {
+    DocumentsBed bed;
+    bed.spec.concurrency = 3;
+    CHECK(make_ingest_kind(bed.spec, bed.threads, nullptr).policy.concurrency == 3);
+}
+
 TEST_CASE("documents setup is harmless again, and stores arrays without pgvector", "[documents][setup]") {
     DocumentsBed bed;
     bed.ingest("a.txt", "walrus");
