@@ -29,5 +29,5 @@ install(FILES
     cmake/compiler_problem.cmake
     DESTINATION ${package} COMPONENT development)
 
-install(FILES config.yml DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)
+install(FILES config.yml deploy/roles.sql deploy/after_restore.sql DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)

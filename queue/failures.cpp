@@ -16,10 +16,16 @@ const db::Statement list_recent_failures_sql{"list_recent_failures", R"sql(
         limit $1::integer
     ),
     waiting as materialized (
-        select b.id & ~64::bigint as id, b.kind_id, b.queue_id, b.max_attempts, b.errors, b.run_at, b.state
-        from task_queue.bundles b
-        where b.state in (0, 3)
-        order by b.run_at
+        select due.*
+        from (
+            select b.id & ~64::bigint as id, b.kind_id, b.queue_id, b.max_attempts, b.errors, b.run_at, b.state
+            from task_queue.bundles b
+            where b.state in (0, 3)
+            order by b.run_at
+            limit 10000
+        ) due
+        where due.state = 3 and due.errors is not null
+        order by due.run_at
         limit 200
     ),
     failed as (
@@ -28,7 +34,6 @@ const db::Statement list_recent_failures_sql{"list_recent_failures", R"sql(
         select w.id, w.kind_id, w.queue_id, (w.errors -> -1 ->> 'attempt')::smallint, w.max_attempts,
             w.errors -> -1 ->> 'error', (w.errors -> -1 ->> 'at')::timestamptz, w.run_at
         from waiting w
-        where w.state = 3 and w.errors is not null
     )
     select f.id, k.name, q.name, f.attempt, f.max_attempts, left(f.error, 300),
         (greatest(extract(epoch from now() - f.failed_at), 0) * 1000)::bigint,

@@ -25,7 +25,8 @@ struct Failure {
     std::optional<std::chrono::milliseconds> next_run{};  // until the next attempt, 0 at least; empty: a dead letter
 };
 
-// The latest failures, the newest first: of the dead letters, and of the 200 jobs that are to be retried soonest.
+// The latest failures, the newest first: of the dead letters, and of the 200 jobs that are to be retried soonest, as
+// far as they are among the 10,000 rows that are due soonest.
 //
 // Transaction: the caller's, after fix_plans.
 // Throws:      db::Error.

@@ -17,7 +17,7 @@ db::Hooks database_log(const DatabaseConfig& database) {
     db::Hooks hooks;
     hooks.on_notice = [](std::string_view severity, std::string_view message) {
         const LogLevel level = severity == "WARNING" ? LogLevel::warn : LogLevel::info;
-        log_limited(Component::database, level, message, {{"from", "server"}});
+        log_limited(Component::database, level, "a notice", {{"from", "server"}, {"notice", message}});
     };
     if (database.echo) {
         hooks.on_statement = [](std::string_view statement, std::chrono::nanoseconds took, const db::Error* error) {

@@ -12,7 +12,6 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <csignal>
@@ -196,7 +195,6 @@ int Process::run() {
         // A handler that ignores its stop token, or a database that does not answer: what they hold cannot be taken
         // from them in order. Everything that could be written is.
         log_left_out(Repeats::Time::max());
-        spdlog::shutdown();
         std::_Exit(exit_code_);
     }
     for (std::thread& thread : threads) thread.join();

@@ -12,6 +12,7 @@ namespace {
 constexpr std::string_view script = R"sql(
     begin;
     set local client_min_messages = warning;  -- what is there already is no news
+    set local lock_timeout = '2s';            -- behind a long search or a dump: else all who come later would wait, too
     select pg_advisory_xact_lock(hashtext('task_worker documents setup'));
     do $$
     begin

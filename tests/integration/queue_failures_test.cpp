@@ -50,7 +50,8 @@ std::string dead(int base, const std::string& error, const std::string& age) {
 TEST_CASE("failures are the latest of dead letters and of jobs that are tried again", "[queue][failures]") {
     QueueFixture test;
     CHECK(test.call(list_recent_failures(test.session, 10)).empty());
-    test.add_row({.state = 3});  // snoozed: it has not failed
+    test.add_rows({.rows = 300, .state = 3});  // snoozed: they have not failed
+    test.add_rows({.rows = 300, .state = 0});
     test.database.psql(
         dead(1001, "'first'", "5 min") + dead(1002, "'third'", "3 min") + retryable(1003, "second", "4 min", "1 h") +
         retryable(1004, "fourth", "2 min", "-1 min") + dead(1005, "repeat('long ', 1000)", "1 min")
