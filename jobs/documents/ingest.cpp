@@ -9,12 +9,16 @@
 #include "jobs/documents/split.hpp"
 #include "jobs/documents/store.hpp"
 #include "jobs/exec_protocol.hpp"
+#include "jobs/sleep.hpp"
 
 #include <boost/describe.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
+#include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -29,6 +33,8 @@ constexpr std::size_t longest_path = 2000;  // bytes: an index must hold it
 constexpr std::size_t most_chunks = 20'000;
 constexpr std::size_t chunks_of_insert = 200;
 constexpr int deadlock_attempts = 5;
+constexpr std::chrono::seconds longest_wait{60};
+constexpr int most_waits = 60;  // for one request
 
 struct IngestArgs {
     std::string path;
@@ -117,12 +123,24 @@ private:
 
     void report(std::size_t done) { context_.progress(static_cast<std::int64_t>(done), std::ssize(chunks_), "chunks"); }
 
+    // An endpoint that is busy in the middle of a document is waited for here: what it has answered was paid for.
+    asio::awaitable<boost::system::result<Embeddings, Outcome>> embed_part(std::span<const std::string_view> texts) {
+        for (int waits = 0;; ++waits) {
+            auto embeddings = co_await tools_.embedder->embed(context_, texts);
+            if (embeddings || embeddings_.empty() || waits == most_waits) co_return embeddings;
+            const Outcome failed = embeddings.error();
+            const auto* const busy = std::get_if<Snooze>(&failed);
+            if (busy == nullptr || busy->after > longest_wait) co_return embeddings;
+            co_await sleep_unless_stopped(busy->after, context_.stop_token());
+        }
+    }
+
     asio::awaitable<End> embed() {
         if (!tools_.embedder) co_return std::nullopt;
         const auto step = static_cast<std::size_t>(tools_.spec.embed.chunks);
         for (std::size_t from = 0; from < chunks_.size(); from += step) {
             const auto texts = std::span(chunks_).subspan(from, std::min(step, chunks_.size() - from));
-            auto embeddings = co_await tools_.embedder->embed(context_, texts);
+            auto embeddings = co_await embed_part(texts);
             if (!embeddings) co_return embeddings.error();
             if (dimensions_ == 0) dimensions_ = embeddings->dimensions;
             if (dimensions_ != embeddings->dimensions) co_return misfit(dimensions_, embeddings->dimensions);

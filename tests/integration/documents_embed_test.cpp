@@ -52,6 +52,18 @@ TEST_CASE("each chunk gets its own embedding, some at a time, from OpenAI and Ol
     CHECK(bed.value("select model from documents.documents") == "small");
 }
 
+TEST_CASE("an endpoint that is busy in the middle of a document is waited for", "[documents][embed]") {
+    EmbedBed bed;
+    bed.spec.embed.chunks = 1;
+    bed.embed("/embeddings?shape=openai&busy=3");
+    CHECK(bed.ingest("long.txt", long_text()) == R"(complete {"chunks":4})");
+    CHECK(bed.value(lengths_fit) == "4/4");
+    CHECK(bed.server.requests(5).size() == 5);  // one came again, none was paid for twice
+    // Before anything was paid for the job gives its slot away.
+    bed.embed("/embeddings?shape=openai&busy=6");
+    CHECK(bed.ingest("b.txt", "ocelot").starts_with("snooze 0 ms: "));
+}
+
 TEST_CASE("what has its embeddings asks for none again, until the model changes", "[documents][embed]") {
     EmbedBed bed;
     bed.spec.embed.url = {};

@@ -150,8 +150,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def answer_nothing(self):
         self.close_connection = True
 
-    # As OpenAI or Ollama do: the length of each text, and as many halves as it takes.
+    # As OpenAI or Ollama do: the length of each text, and as many halves as it takes. `busy`: the request of that number
+    # comes too early.
     def answer_embeddings(self):
+        global embedded
+        embedded += 1
+        if embedded == int(self.query.get("busy", 0)):
+            return self.answer(429, "slowly", [("Retry-After", "0")])
         texts = json.loads(self.given)["input"]
         rest = [0.5] * (int(self.query.get("dimensions", 3)) - 1)
         vectors = [[len(text)] + rest for text in texts]
@@ -164,6 +169,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(200, '"done"')
 
 
+embedded = 0
 gate = threading.Condition()
 waiting = set()
 
