@@ -20,7 +20,7 @@ Finished bench(std::vector<std::string> words) {
     return run_command({.words = std::move(words), .limit = std::chrono::seconds(120)});
 }
 
-// The line's rows in README's table, with its head.
+// The line's rows in the table of docs/benchmarks.md, with its head.
 std::string table_of(const Finished& run) {
     const Finished table = run_command({.words = {TASK_WORKER_SOURCE_DIR "/tests/bench/table"}, .input = run.output});
     INFO(run.output << table.errors);
