@@ -102,3 +102,13 @@ TEST_CASE("the commands of docs/versions.md work", "[scenario][docs]") {
         CHECK(finished.code == 0);
     }
 }
+
+TEST_CASE("docs/logs.md: a traceparent goes with a job", "[scenario][docs]") {
+    const TestDatabase database;
+    database.psql(sql_of("docs/logs.md"));
+    CHECK(
+        database.value("select meta ->> 'traceparent' from task_queue.bundles where kind_id = "
+                       "(select id from task_queue.kinds where name = 'send-receipt')"
+        ) == "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    );
+}
