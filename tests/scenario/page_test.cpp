@@ -1,4 +1,5 @@
 // The live page at `/`, in a real browser.
+#include "jobs/unique_fd.hpp"
 #include "tests/support/browser.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/database.hpp"
@@ -7,8 +8,13 @@
 #include "tests/support/shop.hpp"
 #include "tests/support/skip.hpp"
 
+#include <fcntl.h>
+#include <sys/file.h>
+
 #include <csignal>
 #include <cstdlib>
+#include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -17,6 +23,17 @@ using Catch::Contains;
 using Strings = std::vector<std::string>;
 
 namespace {
+
+// What a job that runs `flock -s FILE true` waits for, until the object is gone.
+class Gate {
+public:
+    explicit Gate(const std::string& file) : file_(open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
+        if (flock(file_.get(), LOCK_EX) != 0) throw std::runtime_error("cannot lock " + file);
+    }
+
+private:
+    jobs::UniqueFd file_;
+};
 
 constexpr const char* no_browser = "no chromium here: deploy/dependencies browser installs it";
 
@@ -34,7 +51,8 @@ std::string batch_text(const std::string& id) {
 
 TEST_CASE("the live page follows a batch to its end, and shows what fails, as text", "[page][scenario]") {
     if (!Browser::is_installed()) return skip(no_browser);
-    const Shop shop("while [ ! -e $FOLDER/go ]; do sleep 0.05; done; grep -q fail && exit 1; exit 0\n");
+    const Shop shop("flock -s $FOLDER/gate true; grep -q fail && exit 1; exit 0\n");
+    std::optional<Gate> gate(shop.folder.path() + "/gate");
     const std::string id = "00000000-0000-0000-0000-000000000001";
     const std::string hostile = "<img src=x onerror=document.title=1>";
     shop.database.psql(
@@ -56,7 +74,7 @@ TEST_CASE("the live page follows a batch to its end, and shows what fails, as te
     browser.await("[...document.querySelectorAll('#queues tr')].some((row) => /later.*paused/s.test(row.innerText))");
     browser.await("document.querySelector('#tiles').innerText.includes('2\\nscheduled')");
 
-    shop.folder.write("go", "");
+    gate.reset();
     browser.await(batch_text(id) + ".includes('8 of 8 jobs')");
     browser.await_text("dead letter");
     browser.await("/work.*exit code 1/s.test(document.querySelector('#failures').innerText)");
@@ -75,11 +93,12 @@ TEST_CASE("the live page follows a batch to its end, and shows what fails, as te
 TEST_CASE("the live page of a busy fleet fits wide and narrow windows", "[page][scenario]") {
     if (!Browser::is_installed()) return skip(no_browser);
     const Shop shop(
-        "until [ -e $FOLDER/done.$JOB_ID ] || [ -e $FOLDER/all ]; do sleep 0.1; done\n",
+        "flock -s $FOLDER/gate true\n",
         "  mail: {exec: [sh, -c, 'echo \"no route to mail.example.org\" >&2; exit 1'], backoff: {first: 1h}}\n"
         "  scan: {exec: [sh, -c, 'echo \"{\\\"discard\\\": \\\"the picture is damaged: unexpected end of "
         "file\\\"}\"']}\n"
     );
+    std::optional<Gate> gate(shop.folder.path() + "/gate");
     const std::string photos = "00000000-0000-0000-0000-000000000001";
     const std::string invoices = "00000000-0000-0000-0000-000000000002";
     shop.database.psql(
@@ -118,7 +137,7 @@ TEST_CASE("the live page of a busy fleet fits wide and narrow windows", "[page][
     }
     if (std::getenv("UPDATE_GOLDEN") != nullptr) browser.save_picture(TASK_WORKER_SOURCE_DIR "/docs/page.png");
     CHECK(browser.complaints() == Strings{});
-    shop.folder.write("all", "");
+    gate.reset();
     shop.database.await("select count(*) from task_queue.jobs where kind = 'work' and state = 'completed'", "140");
 }
 

@@ -34,11 +34,8 @@ std::string why_no_containers() {
 }
 
 Containers::Containers() {
-    std::string pattern = (fs::temp_directory_path() / "task-worker-images-XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("cannot make " + pattern);
-    store_ = pattern;
     try {
-        run_to_end({image_script, store_});
+        run_to_end({image_script, store()});
     } catch (...) {
         remove();
         throw;
@@ -51,7 +48,7 @@ Containers::~Containers() {
 }
 
 void Containers::remove() const {
-    const Finished removed = run_command({.words = {image_script, "--remove", store_}});
+    const Finished removed = run_command({.words = {image_script, "--remove", store()}});
     if (removed.code != 0) std::fputs(removed.errors.c_str(), stderr);
 }
 
@@ -111,7 +108,7 @@ Finished Containers::podman(std::vector<std::string> words) const {
 }
 
 Process::Environment Containers::environment() const {
-    return {{"CONTAINERS_STORAGE_CONF", store_ + "/storage.conf"}};
+    return {{"CONTAINERS_STORAGE_CONF", store() + "/storage.conf"}};
 }
 
 }  // namespace tests

@@ -6,6 +6,7 @@
 #include "tests/support/command.hpp"
 #include "tests/support/compose.hpp"
 #include "tests/support/process.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 #include <memory>
 #include <string>
@@ -33,13 +34,13 @@ public:
     ) const;
     // Runs a command of podman's to its end.
     Finished podman(std::vector<std::string> words) const;
-    const std::string& store() const { return store_; }
+    const std::string& store() const { return store_.path(); }
 
 private:
     void remove() const;
     Process::Environment environment() const;
 
-    std::string store_;
+    TemporaryFolder store_;
 };
 
 }  // namespace tests

@@ -10,6 +10,19 @@ boost::system::result<Invocation, NoInvocation> parse_arguments(std::vector<std:
     return Parser().parse(std::move(arguments));
 }
 
+void Parser::add_rest(Command& command, const std::vector<std::string>& rest) {
+    if (rest.empty()) return;
+    auto* enqueue = std::get_if<EnqueueCommand>(&command);
+    auto* dev = std::get_if<DevCommand>(&command);
+    if (enqueue != nullptr && !enqueue->args && enqueue->file.empty() && enqueue->paths_from.empty()) {
+        enqueue->paths.insert(enqueue->paths.end(), rest.begin(), rest.end());
+    } else if (dev != nullptr && dev->action == DevCommand::Action::psql) {
+        dev->to_psql.insert(dev->to_psql.end(), rest.begin(), rest.end());
+    } else {
+        throw Failure(exit_usage, "unexpected argument " + in_quotes(rest.front()));
+    }
+}
+
 std::string Parser::unexpected() const {
     const std::vector<std::string> words = app_.remaining(true);
     const std::string word = words.empty() ? "" : words.front();

@@ -78,18 +78,7 @@ public:
 private:
     void add_shape(const CLI::App& command, std::vector<std::string> words, std::vector<CommandShape>& all) const;
 
-    static void add_rest(Command& command, const std::vector<std::string>& rest) {
-        if (rest.empty()) return;
-        auto* enqueue = std::get_if<EnqueueCommand>(&command);
-        auto* dev = std::get_if<DevCommand>(&command);
-        if (enqueue != nullptr && !enqueue->args && enqueue->file.empty() && enqueue->paths_from.empty()) {
-            enqueue->paths.insert(enqueue->paths.end(), rest.begin(), rest.end());
-        } else if (dev != nullptr && dev->action == DevCommand::Action::psql) {
-            dev->to_psql.insert(dev->to_psql.end(), rest.begin(), rest.end());
-        } else {
-            throw Failure(exit_usage, "unexpected argument " + in_quotes(rest.front()));
-        }
-    }
+    static void add_rest(Command& command, const std::vector<std::string>& rest);
 
     // How long something may take: milliseconds, or nothing yet.
     template <class Duration>
